@@ -1,0 +1,40 @@
+import { readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import process from 'node:process'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+
+// Runs the compiled tests: every build/test/**/*.test.js, or those whose path contains one of the arguments.
+// The last line is the count, whatever Node's version prints before it.
+const root = fileURLToPath(new URL('../test/', import.meta.url))
+const wanted = process.argv.slice(2)
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.test.js'))
+  .filter((path) => wanted.length === 0 || wanted.some((part) => path.includes(part)))
+  .map((path) => join(root, path))
+  .toSorted()
+
+if (files.length === 0) {
+  console.error(`Cannot test: no file of ${relative(process.cwd(), root)} matches ${wanted.join(' ')}`)
+  process.exit(1)
+}
+
+const count = { passed: 0, failed: 0, skipped: 0 }
+// the tests of two files may run side by side; those of one file never do
+const stream = run({ files, concurrency: Number(process.env['TEST_CONCURRENCY'] ?? 2) })
+stream.on('test:pass', (event) => {
+  if (event.details.type === 'suite') return
+  if (event.skip !== undefined || event.todo !== undefined) count.skipped += 1
+  else count.passed += 1
+})
+stream.on('test:fail', (event) => {
+  if (event.details.type !== 'suite') count.failed += 1
+})
+stream.pipe(new spec()).pipe(process.stdout, { end: false })
+stream.on('end', () => {
+  setImmediate(() => {
+    console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
+    process.exitCode = count.failed > 0 || count.passed === 0 ? 1 : 0
+  })
+})

@@ -1,0 +1,34 @@
+import type { Headers } from './message.ts'
+
+/**
+ * One message that came from a broker.
+ *
+ * It stays the broker's until `ack()`: when the link or the process ends first, it is delivered again
+ * (where the capabilities say `redelivers`).
+ */
+export interface Delivery {
+  /** The topic that it was published to, never the pattern that matched. */
+  readonly topic: string
+  /** The bytes exactly as they were published. Valid for as long as the caller keeps them. */
+  readonly payload: Uint8Array
+  /** The key, where the protocol carries one. */
+  readonly key: string | undefined
+  /** Application headers, where the protocol carries them. */
+  readonly headers: Headers | undefined
+  /** The sender's message id, where the protocol carries it: de-duplicate by it. */
+  readonly id: string | undefined
+  /** True where this message may have been delivered before. */
+  readonly redelivered: boolean
+  /** True where the broker had kept it and gave it to a new subscription (MQTT retain). */
+  readonly retained: boolean
+  /**
+   * Says that the work is done. Never waits; twice is fine; on a dead link it does nothing.
+   * Deliveries may be finished in any order: a broker that confirms in order gets the finished prefix.
+   */
+  ack(): void
+  /**
+   * Gives the delivery back: it comes again after at least `delayMs` milliseconds (on this subscription or another
+   * of its group), marked as redelivered. After `ack()` or an earlier `nack()` it does nothing.
+   */
+  nack(delayMs?: number): void
+}

@@ -1,0 +1,30 @@
+export type { Account, DropReason } from './account.ts'
+export { DROP_REASONS } from './account.ts'
+export type { Action, ActionContext, Command } from './action.ts'
+export type {
+  Adaptor,
+  Capabilities,
+  Deliveries,
+  DialRequest,
+  Link,
+  Outcome,
+  Peer,
+  PeerTls,
+  RefusalScope,
+  Settle,
+  SubscribeOptions,
+} from './adaptor.ts'
+export { DELIVERED } from './adaptor.ts'
+export type { Address } from './address.ts'
+export type { Clock, Timer } from './clock.ts'
+export type { Delivery } from './delivery.ts'
+export type { BoundingBox, DetectedObject, DetectionEvent, ObjectType } from './detection.ts'
+export { OBJECT_TYPES } from './detection.ts'
+export type { ErrorCode, ErrorFacts } from './errors.ts'
+export { BackhaulError, ERRORS } from './errors.ts'
+export type { Log, Logger } from './logger.ts'
+export type { Headers, Message, OutboundMessage, Priority, Receipt } from './message.ts'
+export { PRIORITIES } from './message.ts'
+export type { Auth, Credentials, CredentialsSource, TlsSettings, TlsVersion } from './security.ts'
+export { TLS_VERSIONS } from './security.ts'
+export type { Status } from './status.ts'

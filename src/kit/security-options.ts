@@ -1,0 +1,45 @@
+import { z } from 'zod'
+
+import { TLS_VERSIONS } from '../contract/index.ts'
+import { flagOption } from './options.ts'
+
+const material = z.string().min(1)
+
+/**
+ * The `tls` block of every connection. Each of `ca`, `cert`, `key` is PEM text, or the path of a PEM file.
+ * Anything named here turns TLS on; a mistyped name is an error, never a plaintext connection.
+ */
+export const tlsOptionsSchema = z.strictObject({
+  ca: z
+    .union([material, z.array(material).min(1)])
+    .optional()
+    .describe('CA certificates to trust: PEM text or files. Default: the list built into Node.js'),
+  cert: material.optional().describe('Client certificate and its chain: PEM text or a file'),
+  key: material.optional().describe('Private key of the client certificate: PEM text or a file'),
+  pfx: material.optional().describe('PKCS#12 file with certificate and key, in place of cert and key'),
+  passphrase: z.string().optional().describe('Passphrase of the key or the PKCS#12 file'),
+  passphraseFile: material.optional().describe('File whose first line is the passphrase'),
+  serverName: material
+    .optional()
+    .describe('Name to verify in the certificate of the broker. Default: the host'),
+  minVersion: z.enum(TLS_VERSIONS).default('TLSv1.2').describe('Lowest TLS version'),
+  maxVersion: z.enum(TLS_VERSIONS).default('TLSv1.3').describe('Highest TLS version'),
+  ciphers: material.optional().describe('Cipher suites, in the notation of OpenSSL'),
+  curves: material.optional().describe('Curves for the key exchange, separated by colons'),
+  insecureSkipVerify: flagOption
+    .default(false)
+    .describe('true: the certificate of the broker is not verified. Never in production; it shows in health'),
+})
+
+/** The checked form of {@link tlsOptionsSchema}. */
+export type TlsOptions = z.output<typeof tlsOptionsSchema>
+
+/** The `auth` block of every connection. */
+export const authOptionsSchema = z.strictObject({
+  user: z.string().min(1).describe('Name of the user'),
+  password: z.string().optional().describe('Password; better by passwordFile or a reference'),
+  passwordFile: material.optional().describe('File whose first line is the password'),
+})
+
+/** The checked form of {@link authOptionsSchema}. */
+export type AuthOptions = z.output<typeof authOptionsSchema>
