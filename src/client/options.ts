@@ -12,7 +12,9 @@ export const outboxOptionsSchema = z.strictObject({
   policy: z
     .enum(['block', 'dropOldest', 'dropNewest'])
     .default('block')
-    .describe('At the limit: wait for space, drop the oldest message, or refuse the new one. Each drop is counted'),
+    .describe(
+      'At the limit: wait for space, drop the oldest message, or refuse the new one. Each drop is counted',
+    ),
   parkRefused: flagOption
     .default(true)
     .describe('Keep messages of a topic that the broker refuses, and try them again every 30 s'),
@@ -28,7 +30,9 @@ export const connectionOptionsSchema = z.strictObject({
     .describe("The protocol's own options; they may stand in the address's query too"),
   outbox: outboxOptionsSchema
     .optional()
-    .describe('Named: send() is done once the message is held here. Absent: once the broker has acknowledged it'),
+    .describe(
+      'Named: send() is done once the message is held here. Absent: once the broker has acknowledged it',
+    ),
   lazy: flagOption.default(false).describe('connect() resolves at once, and dials in the background'),
   connectTimeoutMs: durationOption(1, 3_600_000)
     .default(10_000)

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { errorsPage } from '../../scripts/errors-page.ts'
+import { projectFile, projectRoot, sourceFiles } from './source.ts'
+
+/** Exported names and members of exported interfaces and classes that no `/** ... *\/` precedes. */
+function undocumented(text: string): string[] {
+  const lines = text.split('\n')
+  const missing: string[] = []
+  let inside: string | undefined
+  for (const [index, line] of lines.entries()) {
+    const exported =
+      /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const) (\w+)/.exec(
+        line,
+      )
+    if (exported !== null) {
+      // the second and later signatures of an overloaded function share the first one's words
+      const overload = lines[index - 1]?.startsWith(`export function ${exported[1]}`) === true
+      if (!overload && !isDocumented(lines, index)) missing.push(exported[1] ?? '')
+      const opens = /^export (?:class|interface)/.test(line) && line.endsWith('{')
+      inside = opens ? exported[1] : undefined
+    } else if (line === '}') {
+      inside = undefined
+    } else if (inside !== undefined && !isDocumented(lines, index)) {
+      const member =
+        /^ {2}(?:readonly |static |async |get |set |\*)*(?!constructor|#|private |return|if|for|export|import)([a-zA-Z]\w*)\??[(:<]/.exec(
+          line,
+        )
+      const overload = new RegExp(`^ {2}(?:async )?${member?.[1]}[(<]`).test(lines[index - 1] ?? '')
+      if (member !== null && !overload) missing.push(`${inside}.${member[1]}`)
+    }
+  }
+  return missing
+}
+
+function isDocumented(lines: readonly string[], index: number): boolean {
+  return lines[index - 1]?.trimEnd().endsWith('*/') === true
+}
+
+test('every exported name and member has a doc comment', () => {
+  const missing = sourceFiles('src').flatMap(({ path, text }) =>
+    undocumented(text).map((name) => `${path}: ${name}`),
+  )
+  assert.deepEqual(missing, [])
+})
+
+test('undocumented() sees what has no words', () => {
+  assert.deepEqual(undocumented('export const a = 1\n/** Words. */\nexport const b = 2'), ['a'])
+  assert.deepEqual(
+    undocumented('/** Words. */\nexport interface A {\n  one: string\n  /** Two. */\n  two(): void\n}'),
+    ['A.one'],
+  )
+})
+
+test('no file is over 400 lines, none exports a default or everything', () => {
+  const faults = ['src', 'test', 'scripts'].flatMap((folder) =>
+    sourceFiles(folder).flatMap(({ path, text }) => [
+      ...(text.split('\n').length > 401 ? [`${path} is too long`] : []),
+      ...(/^export (?:default|\*)/m.test(text) ? [`${path} exports a default or everything`] : []),
+    ]),
+  )
+  assert.deepEqual(faults, [])
+})
+
+test('docs/errors.md is made from the table of errors', () => {
+  assert.equal(projectFile('docs/errors.md'), errorsPage(), 'run npm run docs')
+})
+
+test('every path that a page links to is there', () => {
+  const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/errors.md']
+  const dead = pages.flatMap((page) =>
+    [...projectFile(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+      .map(([, to = '']) => to)
+      .filter((to) => !existsSync(join(projectRoot, page, '..', to)))
+      .map((to) => `${page}: ${to}`),
+  )
+  assert.deepEqual(dead, [])
+})
