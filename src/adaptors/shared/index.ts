@@ -1,0 +1,7 @@
+export {
+  checkTopicFilter,
+  checkTopicName,
+  hasWildcard,
+  matchesFilter,
+  splitSharedFilter,
+} from './topic-filter.ts'
