@@ -1,0 +1,9 @@
+export type {
+  Authority,
+  AuthorityOptions,
+  CertificateProfile,
+  IssuedCertificate,
+  IssueRequest,
+  KeyType,
+} from './authority.ts'
+export { createAuthority } from './authority.ts'
