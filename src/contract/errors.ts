@@ -204,12 +204,26 @@ export const ERRORS = {
 /** One of the closed list in {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS
 
+/** One thing that is wrong with some options: where, and in words what and how to mend it. */
+export interface OptionProblem {
+  /** Keys and indices from the root to the place. */
+  readonly path: readonly PropertyKey[]
+  /** A key that nobody knows, a key that is not there, or a value that does not fit. */
+  readonly kind: 'unknown' | 'missing' | 'invalid'
+  /** A phrase without a final period. */
+  readonly text: string
+  /** The known name that is nearest to what was written, where one is near. */
+  readonly nearest: string | undefined
+}
+
 /** Facts that travel with an error. */
 export interface ErrorFacts {
   /** What a refusal covers. */
   readonly scope?: RefusalScope
   /** The broker's own word for it: a reason code, an error name. */
   readonly brokerReason?: string
+  /** What is wrong with some options, each with its place. */
+  readonly problems?: readonly OptionProblem[]
 }
 
 /**
@@ -223,6 +237,8 @@ export class BackhaulError extends Error {
   readonly scope: RefusalScope | undefined
   /** The broker's own word for it, where there is one. */
   readonly brokerReason: string | undefined
+  /** What is wrong with some options, each with its place; empty where it is not about options. */
+  readonly problems: readonly OptionProblem[]
 
   /**
    * @param code - one of {@link ERRORS}
@@ -235,6 +251,7 @@ export class BackhaulError extends Error {
     this.code = code
     this.scope = facts.scope
     this.brokerReason = facts.brokerReason
+    this.problems = facts.problems ?? []
   }
 
   /** Whether the same call can succeed later without a change of its arguments. */

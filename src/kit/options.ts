@@ -1,17 +1,9 @@
 import { z } from 'zod'
 
-import type { ErrorCode } from '../contract/index.ts'
+import type { ErrorCode, OptionProblem } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { parseDuration } from './duration.ts'
-import { suggestion } from './nearest.ts'
-
-/** One thing that is wrong with some options: where, and in words what and how to mend it. */
-export interface OptionProblem {
-  /** Keys and indices from the root to the place. */
-  readonly path: readonly PropertyKey[]
-  /** A phrase without a final period. */
-  readonly text: string
-}
+import { nearest } from './nearest.ts'
 
 /** True or false; the words `true` and `false` too, since queries and environments hold only text. */
 export const flagOption = z.union([
@@ -33,7 +25,7 @@ export function durationOption(minMs: number, maxMs: number) {
     z.int().min(minMs).max(maxMs),
     z
       .string()
-      .regex(/^\d+(\.\d+)?\s*(ms|s|m|h|d)?$/, 'must be a length of time such as 500ms, 5s or 2m')
+      .regex(/^\d{1,12}(\.\d{1,9})?\s*(ms|s|m|h|d)?$/, 'must be a length of time such as 500ms, 5s or 2m')
       .transform(parseDuration)
       .pipe(z.int().min(minMs).max(maxMs)),
   ])
@@ -55,39 +47,69 @@ export function readOptions<Schema extends z.ZodType>(
   if (result.success) return result.data
   const problems = optionProblems(schema, result.error, input)
   const words = problems.map(({ path, text }) => (path.length === 0 ? text : `"${path.join('.')}" ${text}`))
-  throw new BackhaulError(code, `Cannot use ${subject}: ${words.join('; ')}`)
+  throw new BackhaulError(code, `Cannot use ${subject}: ${words.join('; ')}`, undefined, { problems })
 }
 
-/** All problems of a failed parse, in words, each with its place. */
+/** All problems of a failed parse, in words, each with its place. No value is repeated in them. */
 export function optionProblems(schema: z.ZodType, error: z.ZodError, input: unknown): OptionProblem[] {
   return error.issues.flatMap((issue) => problemsOf(schema, issue, input))
 }
 
 function problemsOf(schema: z.ZodType, issue: z.core.$ZodIssue, input: unknown): OptionProblem[] {
+  const { path } = issue
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(schema, issue.path)
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      text: `is unknown${suggestion(key, known) || `, known are ${known.join(', ')}`}`,
-    }))
+    const known = knownKeys(schema, path, input)
+    return issue.keys.map((key) => {
+      const near = nearest(key, known)
+      const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean "${near}"?`
+      return { path: [...path, key], kind: 'unknown', text: `is unknown, ${hint}`, nearest: near }
+    })
   }
-  if (issue.code === 'invalid_union') return [unionProblem(issue, input)]
-  const missing = issue.code === 'invalid_type' && valueAt(input, issue.path) === undefined
-  return [{ path: issue.path, text: missing ? `is missing: ${plain(issue.message)}` : plain(issue.message) }]
+  if (issue.code === 'invalid_key') {
+    return [invalid(path, `cannot be a name here: ${plain(issue.issues[0]?.message ?? '')}`)]
+  }
+  const value = valueAt(input, path)
+  if (issue.code === 'invalid_union') return [unionProblem(issue, value)]
+  if (issue.code === 'invalid_value') return [choiceProblem(path, issue.values, value)]
+  if (issue.code === 'invalid_type' && value === undefined) {
+    return [missing(path, `is missing: ${plain(issue.message)}`)]
+  }
+  return [invalid(path, plain(issue.message))]
 }
 
-/** Of the branches of a union, tells what the one that came furthest missed. */
-function unionProblem(issue: z.core.$ZodIssueInvalidUnion, input: unknown): OptionProblem {
-  const value = valueAt(input, issue.path)
+/** A union without a discriminator tells what the branch that came furthest missed. */
+function unionProblem(issue: z.core.$ZodIssueInvalidUnion, value: unknown): OptionProblem {
+  if ('options' in issue && Array.isArray(issue.options))
+    return choiceProblem(issue.path, issue.options, value)
   const branches = issue.errors
     .map((issues) => issues[0])
     .filter((first): first is z.core.$ZodIssue => first !== undefined)
   const furthest = branches.find((first) => first.code !== 'invalid_type' || first.path.length > 0)
-  if (value === undefined) return { path: issue.path, text: 'is missing' }
-  if (furthest !== undefined) {
-    return { path: [...issue.path, ...furthest.path], text: plain(furthest.message) }
-  }
-  return { path: issue.path, text: branches.map((first) => plain(first.message)).join(', or ') }
+  if (value === undefined) return missing(issue.path, 'is missing')
+  if (furthest !== undefined) return invalid([...issue.path, ...furthest.path], plain(furthest.message))
+  return invalid(issue.path, branches.map((first) => plain(first.message)).join(', or '))
+}
+
+function choiceProblem(
+  path: readonly PropertyKey[],
+  choices: readonly unknown[],
+  value: unknown,
+): OptionProblem {
+  const rule = `must be ${choices.length > 1 ? 'one of ' : ''}${choices.map((choice) => JSON.stringify(choice)).join('|')}`
+  if (value === undefined) return missing(path, `is missing: ${rule}`)
+  const words = choices.filter((choice) => typeof choice === 'string')
+  // of a word of one or two letters nearly everything is near
+  const near = typeof value === 'string' && value.length > 2 ? nearest(value, words) : undefined
+  const text = near === undefined ? rule : `${rule}, did you mean "${near}"?`
+  return { path, kind: 'invalid', text, nearest: near }
+}
+
+function missing(path: readonly PropertyKey[], text: string): OptionProblem {
+  return { path, kind: 'missing', text, nearest: undefined }
+}
+
+function invalid(path: readonly PropertyKey[], text: string): OptionProblem {
+  return { path, kind: 'invalid', text, nearest: undefined }
 }
 
 function plain(message: string): string {
@@ -110,22 +132,38 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** The keys that a schema knows at a path; empty where it cannot tell. */
-export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[], input: unknown): string[] {
   let here: unknown = schema
-  for (const key of path) here = childOf(unwrap(here), key)
-  return shapesOf(unwrap(here)).flatMap((shape) => Object.keys(shape))
+  let value = input
+  for (const key of path) {
+    here = childOf(unwrap(here), key, value)
+    value = valueAt(value, [key])
+  }
+  return shapesOf(unwrap(here), value).flatMap((shape) => Object.keys(shape))
 }
 
-function childOf(schema: unknown, key: PropertyKey): unknown {
+function childOf(schema: unknown, key: PropertyKey, value: unknown): unknown {
   if (schema instanceof z.ZodRecord) return schema.valueType
   if (schema instanceof z.ZodArray) return schema.element
-  return shapesOf(schema).find((shape) => Object.hasOwn(shape, key))?.[String(key)]
+  return shapesOf(schema, value).find((shape) => Object.hasOwn(shape, key))?.[String(key)]
 }
 
-function shapesOf(schema: unknown): Record<string, unknown>[] {
+/** The shapes that a value may have; of a discriminated union only the one that it says. */
+function shapesOf(schema: unknown, value: unknown): Record<string, unknown>[] {
   if (schema instanceof z.ZodObject) return [schema.shape]
-  if (schema instanceof z.ZodUnion)
-    return schema.options.flatMap((option: unknown) => shapesOf(unwrap(option)))
+  if (schema instanceof z.ZodDiscriminatedUnion) {
+    const { discriminator } = schema.def
+    const tag = valueAt(value, [discriminator])
+    return schema.options
+      .flatMap((option: unknown) => shapesOf(unwrap(option), value))
+      .filter((shape) => {
+        const literal = shape[discriminator]
+        return literal instanceof z.ZodLiteral && new Set<unknown>(literal.values).has(tag)
+      })
+  }
+  if (schema instanceof z.ZodUnion) {
+    return schema.options.flatMap((option: unknown) => shapesOf(unwrap(option), value))
+  }
   return []
 }
 

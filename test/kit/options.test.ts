@@ -12,7 +12,16 @@ const schema = z.strictObject({
   clean: flagOption.default(true),
   version: z.enum(['5', '3.1.1']).optional(),
   will: z.strictObject({ topic: z.string() }).optional(),
-  list: z.record(z.string(), z.strictObject({ url: z.string() })).optional(),
+  list: z
+    .record(z.string().regex(/^[a-z]+$/, 'must be lower case'), z.strictObject({ url: z.string() }))
+    .optional(),
+  level: z.enum(['debug', 'info']).optional(),
+  from: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('stdin') }),
+      z.strictObject({ type: z.literal('file'), path: z.string() }),
+    ])
+    .optional(),
 })
 
 test('readOptions() takes values as they are and as text', () => {
@@ -35,6 +44,16 @@ const MISTAKES: readonly (readonly [input: unknown, phrase: RegExp])[] = [
   [{ will: {} }, /"will.topic" is missing/],
   [{ will: { topik: 'a', topic: 'b' } }, /"will.topik" is unknown, did you mean "topic"\?/],
   [{ list: { a: { ulr: 'x', url: 'y' } } }, /"list.a.ulr" is unknown, did you mean "url"\?/],
+  [{ list: { A1: { url: 'y' } } }, /"list.A1" cannot be a name here: must be lower case/],
+  [{ level: 'inof' }, /"level" must be one of "debug"\|"info", did you mean "info"\?/],
+  [{ waitMs: '99999999999999999999d' }, /"waitMs" must be a length of time such as/],
+  [{ from: { type: 'flie' } }, /"from.type" must be one of "stdin"\|"file", did you mean "file"\?/],
+  [{ from: {} }, /"from.type" is missing: must be one of "stdin"\|"file"/],
+  [
+    { from: { type: 'file', pth: 'x' } },
+    /"from.path" is missing: must be string; "from.pth" is unknown, did you mean "path"\?/,
+  ],
+  [{ from: { type: 'stdin', path: 'x' } }, /"from.path" is unknown, known are type/],
   [null, /must be object/],
 ]
 
@@ -50,3 +69,21 @@ for (const [input, phrase] of MISTAKES) {
     )
   })
 }
+
+test('readOptions() hands the problems over as data, each with its place and its kind', () => {
+  assert.throws(
+    () => readOptions(schema, { qso: 1, will: {}, qos: 3 }, 'the options'),
+    (error) => {
+      assert.ok(error instanceof BackhaulError)
+      assert.deepEqual(
+        error.problems.map(({ path, kind, nearest }) => ({ path, kind, nearest })),
+        [
+          { path: ['qos'], kind: 'invalid', nearest: undefined },
+          { path: ['will', 'topic'], kind: 'missing', nearest: undefined },
+          { path: ['qso'], kind: 'unknown', nearest: 'qos' },
+        ],
+      )
+      return true
+    },
+  )
+})
