@@ -1,0 +1,6 @@
+export type { AccessList, AccessRule, ListenerKind, TestBroker } from './broker.ts'
+export { LISTENER_KINDS } from './broker.ts'
+export type { MosquittoOptions, MosquittoSettings } from './mosquitto.ts'
+export { startMosquitto } from './mosquitto.ts'
+export { freePorts } from './ports.ts'
+export { findCommand, without } from './require.ts'
