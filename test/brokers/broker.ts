@@ -5,12 +5,29 @@ export const LISTENER_KINDS = ['plain', 'tls', 'mutual', 'ws', 'wss', 'wssMutual
 /** One of {@link LISTENER_KINDS}. */
 export type ListenerKind = (typeof LISTENER_KINDS)[number]
 
+/** Whether a listener speaks TLS. */
+export function hasTls(kind: ListenerKind): boolean {
+  return kind !== 'plain' && kind !== 'ws'
+}
+
+/** Whether a listener speaks WebSocket. */
+export function overWebSocket(kind: ListenerKind): boolean {
+  return kind === 'ws' || kind === 'wss' || kind === 'wssMutual'
+}
+
+/** Whether a listener demands a client certificate. */
+export function demandsCertificate(kind: ListenerKind): boolean {
+  return kind === 'mutual' || kind === 'wssMutual'
+}
+
 /** A real broker that a test has started. It listens on the loopback only. Whoever starts one stops it. */
 export interface TestBroker extends AsyncDisposable {
   /** For titles: `mosquitto 2.0.11`. */
   readonly name: string
   /** Whether a message that the broker acknowledged is still there after `kill()`. */
   readonly acknowledgedSurvivesKill: boolean
+  /** Whether a message that the broker acknowledged is still there after an orderly `restart()`. */
+  readonly acknowledgedSurvivesRestart: boolean
   /** The CA behind its TLS listeners. `undefined` where there is no TLS listener. */
   readonly pki: TestPki | undefined
   /** Process id, for whoever wants to look. */

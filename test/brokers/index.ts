@@ -1,5 +1,7 @@
 export type { AccessList, AccessRule, ListenerKind, TestBroker } from './broker.ts'
 export { LISTENER_KINDS } from './broker.ts'
+export type { EmbeddedOptions } from './embedded.ts'
+export { startEmbedded } from './embedded.ts'
 export type { MosquittoOptions, MosquittoSettings } from './mosquitto.ts'
 export { startMosquitto } from './mosquitto.ts'
 export { freePorts } from './ports.ts'

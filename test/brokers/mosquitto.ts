@@ -1,26 +1,17 @@
 import { execFile } from 'node:child_process'
 import { pbkdf2Sync, randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 
 import type { PairFiles, TestPki } from '../pki.ts'
-import { createTestPki } from '../pki.ts'
 import type { AccessList, ListenerKind, TestBroker } from './broker.ts'
-import { BrokerProcess } from './broker-process.ts'
-import { freePorts } from './ports.ts'
+import { demandsCertificate, hasTls, overWebSocket } from './broker.ts'
+import type { LaunchSite } from './launch.ts'
+import { launch } from './launch.ts'
 import { findCommand } from './require.ts'
-
-const SCHEMES: Readonly<Record<ListenerKind, string>> = {
-  plain: 'mqtt',
-  tls: 'mqtts',
-  mutual: 'mqtts',
-  ws: 'ws',
-  wss: 'wss',
-  wssMutual: 'wss',
-}
 
 /** Lines of Mosquitto's configuration, by keyword. */
 export type MosquittoSettings = Readonly<Record<string, string | number | boolean>>
@@ -52,75 +43,21 @@ export interface MosquittoOptions {
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<TestBroker> {
   const command = findCommand('mosquitto')
   if (command === undefined) throw new Error('Cannot start Mosquitto: it is not installed, install mosquitto')
-  const kinds = [...new Set<ListenerKind>(['plain', ...(options.listeners ?? [])])]
-  const ownPki = options.pki === undefined && kinds.some(hasTls) ? await createTestPki() : undefined
-  const pki = options.pki ?? ownPki
-  const folder = await mkdtemp(join(tmpdir(), 'backhaul-mosquitto-'))
-  const configFile = join(folder, 'mosquitto.conf')
-  const name = `mosquitto ${await versionOf(command)}`
-  const server = new BrokerProcess({ name, command, args: ['-c', configFile], ready: / running$/ })
-  const cleanUp = async () => {
-    await rm(folder, { recursive: true, force: true })
-    await ownPki?.close()
-  }
-
-  // another process may take a port between the look and the start
-  let ports: number[] = []
-  for (let tries = 1; ; tries += 1) {
-    ports = await freePorts(kinds.length)
-    const listeners = kinds.map((kind, index) => ({ kind, port: ports[index] ?? 0 }))
-    await writeFile(configFile, await configText(folder, listeners, options, pki))
-    try {
-      await server.start()
-      break
-    } catch (error) {
-      const taken = server.log.some((line) => line.includes('Address already in use'))
-      if (taken && tries < 5) continue
-      await cleanUp()
-      throw error
-    }
-  }
-
-  const port = (kind: ListenerKind): number => {
-    const found = ports[kinds.indexOf(kind)]
-    if (found === undefined)
-      throw new Error(`This Mosquitto has no listener "${kind}": ask for it in listeners`)
-    return found
-  }
-  const stop = async () => {
-    await server.stop()
-    await cleanUp()
-  }
-  return {
-    name,
+  return launch({
+    name: `mosquitto ${await versionOf(command)}`,
+    command: (configFile) => [command, '-c', configFile],
+    ready: / running$/,
+    kinds: [...new Set<ListenerKind>(['plain', ...(options.listeners ?? [])])],
+    pki: options.pki,
+    config: (site) => configText(site, options),
     // it writes its store at its orderly end only
     acknowledgedSurvivesKill: false,
-    pki,
-    get pid() {
-      return server.pid
-    },
-    log: server.log,
-    port,
-    url: (kind) => `${SCHEMES[kind]}://127.0.0.1:${port(kind)}`,
-    waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
-    stop,
-    kill: () => server.kill(),
-    freeze: () => server.signal('SIGSTOP'),
-    thaw: () => server.signal('SIGCONT'),
-    async restart() {
-      await server.stop()
-      await server.start()
-    },
-    [Symbol.asyncDispose]: stop,
-  }
+    acknowledgedSurvivesRestart: options.persistence ?? false,
+  })
 }
 
-async function configText(
-  folder: string,
-  listeners: readonly { readonly kind: ListenerKind; readonly port: number }[],
-  options: MosquittoOptions,
-  pki: TestPki | undefined,
-): Promise<string> {
+async function configText(site: LaunchSite, options: MosquittoOptions): Promise<string> {
+  const { folder, listeners, pki } = site
   const general: Record<string, string | number | boolean> = {
     log_dest: 'stderr',
     sys_interval: 0,
@@ -146,21 +83,17 @@ function listenerLines(
   options: MosquittoOptions,
   pki: TestPki | undefined,
 ): string[] {
-  const isWebSocket = kind === 'ws' || kind === 'wss' || kind === 'wssMutual'
+  const isWebSocket = overWebSocket(kind)
   // a WebSocket listener binds to the interface of this name, and takes an address for "all interfaces"
   const lines = [`listener ${port} ${isWebSocket ? loopbackInterface() : '127.0.0.1'}`]
   if (isWebSocket) lines.push('protocol websockets')
   if (pki === undefined || !hasTls(kind)) return lines
   const { cert, key } = options.server ?? pki.server
   lines.push(`cafile ${pki.ca}`, `certfile ${cert}`, `keyfile ${key}`)
-  if (kind === 'mutual' || kind === 'wssMutual') {
+  if (demandsCertificate(kind)) {
     lines.push('require_certificate true', 'use_identity_as_username true')
   }
   return [...lines, ...settingLines(options.tlsSettings ?? {})]
-}
-
-function hasTls(kind: ListenerKind): boolean {
-  return kind !== 'plain' && kind !== 'ws'
 }
 
 function settingLines(settings: MosquittoSettings): string[] {
