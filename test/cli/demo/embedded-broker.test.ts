@@ -164,6 +164,20 @@ test('the broker keeps what it acknowledged for a persistent session that is awa
     assert.deepEqual(heard, sent)
   }))
 
+test('the broker acknowledges a publish after it was handed to the subscribers, in the order of the publishes', () =>
+  withBroker({}, async (dial) => {
+    const client = await dial()
+    await client.subscribeAsync('t', { qos: 1 })
+    const seen: string[] = []
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd === 'publish') seen.push(`publish ${packet.payload.toString()}`)
+      if (packet.cmd === 'puback') seen.push('puback')
+    })
+    await client.publishAsync('t', '1', { qos: 1 })
+    await client.publishAsync('t', '2', { qos: 1 })
+    assert.deepEqual(seen, ['publish 1', 'puback', 'publish 2', 'puback'])
+  }))
+
 test('close() ends clients, half-open sockets and listeners', async () => {
   const broker = await startEmbeddedBroker({ listeners: { plain: {} } })
   const client = await connectAsync(`mqtt://127.0.0.1:${broker.port('plain')}`, { reconnectPeriod: 0 })
