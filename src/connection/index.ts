@@ -1,0 +1,8 @@
+export type { ConnectionOptions } from './connection.ts'
+export { Connection } from './connection.ts'
+export type { ConsumeOptions } from './consume.ts'
+export { consume } from './consume.ts'
+export type { Closeable, SharedLease } from './sharing.ts'
+export { SharedConnections, signatureOf } from './sharing.ts'
+export type { ConnectionStatusEvent } from './status-board.ts'
+export type { ReceivedDelivery, Subscription, SubscriptionOptions } from './subscription.ts'
