@@ -7,3 +7,5 @@ export type {
   KeyType,
 } from './authority.ts'
 export { createAuthority } from './authority.ts'
+export type { CredentialsOptions } from './credentials.ts'
+export { credentialsSource } from './credentials.ts'
