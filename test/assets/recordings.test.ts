@@ -10,7 +10,8 @@ const lines = readFileSync(new URL('../../../assets/recordings/street.jsonl', im
 
 test('every line of the street recording is a detection event, as the codec writes it', () => {
   assert.equal(lines.length, 398)
-  for (const line of lines) assert.deepEqual(JSON.parse(writeDetection(readDetection(line))), JSON.parse(line))
+  for (const line of lines)
+    assert.deepEqual(JSON.parse(writeDetection(readDetection(line))), JSON.parse(line))
 })
 
 test('the timestamps and frames of the street recording rise, five a second', () => {
