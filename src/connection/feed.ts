@@ -26,7 +26,9 @@ import { Work } from './work.ts'
  *   delivery is acknowledged with it. A repeat of one whose work was done while no link could take the
  *   acknowledgement is acknowledged at once.
  * - Nothing is read from the stream while a subscriber is full: what is unread stays at the link, which is bounded.
- * - Each link's reading has an AbortController of its own. Aborted means: over, late results count for nothing.
+ * - Each link's reading has two signals: `over` (the link is gone, or the feed left it: late results count for nothing)
+ *   and `left` (the feed left it), which alone is the link's to see: to the broker it is the end of the subscription, and
+ *   a link that is lost or closed ends none.
  */
 
 /** How many ids are remembered whose acknowledgement no link could take. */
@@ -34,6 +36,12 @@ const UNHEARD_LIMIT = 1000
 
 /** How long the end of a subscription at the broker is waited for. */
 const END_GRACE_MS = 6000
+
+/** One reading of one link. */
+interface Run {
+  readonly over: AbortController
+  readonly left: AbortController
+}
 
 /** What a feed is made of. */
 export interface FeedParts {
@@ -55,7 +63,7 @@ export class Feed implements SubscriberFeed {
   readonly #subscribers = new Set<Subscriber>()
   readonly #works = new Map<string, Work>()
   readonly #unheard = new Set<string>()
-  #run: AbortController | undefined
+  #run: Run | undefined
   #reading: Promise<void> = Promise.resolve()
   #stream: Deliveries | undefined
   #room: Deferred<void> | undefined
@@ -74,13 +82,13 @@ export class Feed implements SubscriberFeed {
 
   /** There is a link: asks it for the topics, but not before `after`. */
   linkUp(link: Link, after: Promise<unknown> | undefined): void {
-    this.#run = new AbortController()
-    this.#reading = this.#read(link, this.#run.signal, after)
+    this.#run = { over: new AbortController(), left: new AbortController() }
+    this.#reading = this.#read(link, this.#run, after)
   }
 
   /** The link is gone: waits for the next one. */
   linkDown(): void {
-    this.#run?.abort()
+    this.#run?.over.abort()
     this.#run = undefined
     this.#stream = undefined
     this.#freeReader()
@@ -89,8 +97,11 @@ export class Feed implements SubscriberFeed {
   /** The connection is closed: subscribers end, and the broker keeps what is unfinished, and durable subscriptions. */
   close(error: BackhaulError): void {
     for (const subscriber of this.#subscribers) subscriber.close(error)
+    // whoever leaves from now on leaves nothing at the broker
+    this.#subscribers.clear()
   }
 
+  /** A subscriber is done with a message. */
   finished(work: Work): void {
     work.done = true
     work.open -= 1
@@ -98,10 +109,12 @@ export class Feed implements SubscriberFeed {
     this.changed()
   }
 
+  /** A subscriber takes nothing more, or has room again. */
   changed(): void {
     if (!this.#held()) this.#freeReader()
   }
 
+  /** A subscriber leaves and gives its messages up; the last one ends the feed. */
   leave(subscriber: Subscriber, unfinished: Iterable<Work>): Promise<void> {
     if (!this.#subscribers.delete(subscriber)) return Promise.resolve()
     const last = this.#subscribers.size === 0
@@ -117,6 +130,7 @@ export class Feed implements SubscriberFeed {
   async #end(): Promise<void> {
     const { clock, onOver } = this.#parts
     const returned = this.#stream?.return?.()
+    this.#run?.left.abort()
     this.linkDown()
     const ended = settledWithin(clock, END_GRACE_MS, Promise.all([returned, this.#reading]))
     onOver(this, ended)
@@ -130,31 +144,33 @@ export class Feed implements SubscriberFeed {
     this.#parts.onOver(this, undefined)
   }
 
-  /** Keeps the topics subscribed on one link. Never rejects; ends by the signal, or when they are refused. */
-  async #read(link: Link, signal: AbortSignal, after: Promise<unknown> | undefined): Promise<void> {
+  /** Keeps the topics subscribed on one link. Never rejects; ends when the run is over, or the topics are refused. */
+  async #read(link: Link, run: Run, after: Promise<unknown> | undefined): Promise<void> {
     const { clock, random } = this.#parts
+    const over = run.over.signal
     if (after !== undefined) await after
     const delays = backoff(undefined, undefined, random)
-    while (!signal.aborted) {
+    while (!over.aborted) {
       try {
-        await this.#readStream(link, signal)
+        await this.#readStream(link, run)
       } catch (reason) {
         const { error, refused } = topicsFailure(reason)
-        if (refused && !signal.aborted) {
+        if (refused && !over.aborted) {
           this.#refuse(error)
           return
         }
       }
-      this.#stream = signal.aborted ? this.#stream : undefined
-      await pause(clock, delays.next().value, signal)
+      this.#stream = over.aborted ? this.#stream : undefined
+      await pause(clock, delays.next().value, over)
     }
   }
 
-  async #readStream(link: Link, signal: AbortSignal): Promise<void> {
+  async #readStream(link: Link, run: Run): Promise<void> {
     const { topics, group } = this.#parts
+    const over = run.over.signal
     const maxInWork = Math.max(...Array.from(this.#subscribers, (subscriber) => subscriber.maxInWork))
-    const stream = await link.subscribe(topics, { group, maxInWork }, signal)
-    if (signal.aborted) {
+    const stream = await link.subscribe(topics, { group, maxInWork }, run.left.signal)
+    if (over.aborted) {
       await stream.return?.()
       return
     }
@@ -162,11 +178,11 @@ export class Feed implements SubscriberFeed {
     for (const subscriber of this.#subscribers) subscriber.granted()
     for (;;) {
       if (this.#held()) await this.#untilRoom()
-      if (signal.aborted) return
+      if (over.aborted) return
       const { value, done } = await stream.next()
       if (done === true) return
-      if (signal.aborted) value.nack(0)
-      else this.#dispatch(value, signal)
+      if (over.aborted) value.nack(0)
+      else this.#dispatch(value, over)
     }
   }
 

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 
 import type { Status } from '../contract/index.ts'
-import { Inbox } from './inbox.ts'
+import { AsyncQueue } from '../kit/async-queue.ts'
 
 /** What the diagnostics channel `backhaul:connection:status` carries. */
 export interface ConnectionStatusEvent {
@@ -83,7 +83,7 @@ export class StatusBoard {
 
 /** Reads the changes of a {@link StatusBoard}. */
 export class StatusReader implements AsyncIterableIterator<Status> {
-  readonly #inbox = new Inbox<Status>()
+  readonly #unread = new AsyncQueue<Status>()
   readonly #signal: AbortSignal | undefined
   readonly #left: (reader: StatusReader) => void
   readonly #onAbort = () => this.#leave()
@@ -93,7 +93,7 @@ export class StatusReader implements AsyncIterableIterator<Status> {
     this.#signal = signal
     this.#left = left
     if (signal?.aborted === true) {
-      this.#inbox.end()
+      this.#unread.end()
       return
     }
     this.push(first)
@@ -102,16 +102,16 @@ export class StatusReader implements AsyncIterableIterator<Status> {
 
   /** Takes a change in; `closed` is the last one. */
   push(status: Status): void {
-    this.#inbox.push(status)
-    if (this.#inbox.length > UNREAD_LIMIT) this.#inbox.dropOldest()
+    this.#unread.push(status)
+    if (this.#unread.length > UNREAD_LIMIT) void this.#unread.next()
     if (status.state !== 'closed') return
-    this.#inbox.end()
+    this.#unread.end()
     this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 
   /** The next change; waits for it. */
   next(): Promise<IteratorResult<Status, undefined>> {
-    return this.#inbox.next()
+    return this.#unread.next()
   }
 
   /** Ends the reading. */
@@ -128,8 +128,8 @@ export class StatusReader implements AsyncIterableIterator<Status> {
   #leave(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#left(this)
-    this.#inbox.clear()
-    this.#inbox.end()
+    this.#unread.drain()
+    this.#unread.end()
   }
 }
 

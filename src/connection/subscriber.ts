@@ -1,8 +1,8 @@
 import type { Clock, Headers, Timer } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
+import { AsyncQueue } from '../kit/async-queue.ts'
 import type { Deferred } from '../kit/deferred.ts'
 import { deferred } from '../kit/deferred.ts'
-import { Inbox } from './inbox.ts'
 import type { ReceivedDelivery, Subscription, SubscriptionOptions } from './subscription.ts'
 import type { Work } from './work.ts'
 
@@ -39,7 +39,7 @@ export class Subscriber implements Subscription {
   readonly #redeliveryDelayMs: number
   readonly #onGaveUp: SubscriptionOptions['onGaveUp']
   readonly #ready: Deferred<Subscription> = deferred<Subscription>()
-  readonly #inbox = new Inbox<ReceivedDelivery>()
+  readonly #queue = new AsyncQueue<ReceivedDelivery>()
   readonly #unfinished = new Map<Work, ReceivedDelivery>()
   readonly #timers = new Set<Timer>()
   readonly #onAbort = () => void this.unsubscribe()
@@ -69,7 +69,7 @@ export class Subscriber implements Subscription {
 
   /** Whether it takes messages: false from its end on. */
   get takes(): boolean {
-    return !this.#inbox.ended
+    return !this.#queue.ended
   }
 
   /** Whether it has no room for another message. */
@@ -85,7 +85,7 @@ export class Subscriber implements Subscription {
   /** Told by the feed that the broker does not grant the topics. */
   refuse(error: BackhaulError): void {
     this.#end(error)
-    this.#inbox.end(error)
+    this.#queue.end(error)
   }
 
   /** Told by the feed that the connection is closed. Words on what was handed out still count. */
@@ -98,7 +98,7 @@ export class Subscriber implements Subscription {
   offer(work: Work): void {
     const delivery = new LocalDelivery(this, work, 1)
     this.#unfinished.set(work, delivery)
-    this.#inbox.push(delivery)
+    this.#queue.push(delivery)
   }
 
   /** A delivery is done. */
@@ -119,39 +119,45 @@ export class Subscriber implements Subscription {
     else this.#comeAgain(this.#replace(work, attempt + 1), delayMs ?? this.#redeliveryDelayMs)
   }
 
+  /** The next delivery; waits for it. */
   next(): Promise<IteratorResult<ReceivedDelivery, undefined>> {
-    return this.#inbox.next()
+    return this.#queue.next()
   }
 
+  /** As `unsubscribe()`. */
   async return(): Promise<IteratorResult<ReceivedDelivery, undefined>> {
     await this.unsubscribe()
     return { value: undefined, done: true }
   }
 
+  /** Hands nothing more out. */
   stop(): void {
     this.#cancelTimers()
-    this.#inbox.clear()
-    this.#inbox.end()
+    this.#queue.drain()
+    this.#queue.end()
     this.#feed.changed()
   }
 
+  /** Leaves, and gives up what is unfinished. */
   unsubscribe(): Promise<void> {
     this.#leaving ??= this.#leave()
     return this.#leaving
   }
 
+  /** Itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
 
+  /** As `unsubscribe()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.unsubscribe()
   }
 
   #leave(): Promise<void> {
     this.#end(new BackhaulError('ABORTED', 'Cannot subscribe: the caller gave up', this.#signal?.reason))
-    this.#inbox.clear()
-    this.#inbox.end()
+    this.#queue.drain()
+    this.#queue.end()
     const works = [...this.#unfinished.keys()]
     this.#unfinished.clear()
     return this.#feed.leave(this, works)
@@ -181,10 +187,10 @@ export class Subscriber implements Subscription {
   }
 
   #comeAgain(delivery: LocalDelivery, delayMs: number): void {
-    if (this.#inbox.ended) return
+    if (this.#queue.ended) return
     const timer = this.#clock.after(delayMs, () => {
       this.#timers.delete(timer)
-      this.#inbox.unshift(delivery)
+      this.#queue.unshift(delivery)
     })
     this.#timers.add(timer)
   }

@@ -58,3 +58,33 @@ test('return() after the end tells nobody', async () => {
   await queue.return()
   assert.equal(told, 0)
 })
+
+test('unshift() hands an item out before all others, and does nothing after the end', async () => {
+  const queue = new AsyncQueue<number>()
+  queue.push(2)
+  assert.equal(queue.unshift(1), true)
+  queue.end()
+  assert.equal(queue.unshift(0), false)
+  assert.deepEqual(queue.drain(), [1, 2])
+})
+
+test('end() with an error tells it once, after what is queued', async () => {
+  const queue = new AsyncQueue<number>()
+  queue.push(1)
+  queue.end(new Error('refused'))
+  queue.end(new Error('too late'))
+  assert.deepEqual(await queue.next(), { done: false, value: 1 })
+  await assert.rejects(queue.next(), /refused/)
+  assert.deepEqual(await queue.next(), { done: true, value: undefined })
+})
+
+test('end() with an error rejects one of the readers that wait, and ends the others', async () => {
+  const queue = new AsyncQueue<number>()
+  const waiting = [queue.next(), queue.next()]
+  queue.end(new Error('refused'))
+  const ends = await Promise.allSettled(waiting)
+  assert.deepEqual(
+    ends.map(({ status }) => status),
+    ['rejected', 'fulfilled'],
+  )
+})
