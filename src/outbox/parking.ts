@@ -106,7 +106,11 @@ export class Parking {
 
   /** Time to try every refused topic with its first message. */
   retry(): void {
-    for (const topic of this.#topics.values()) if (topic.state === 'refused') this.#makeDue(topic)
+    for (const topic of this.#topics.values()) {
+      if (topic.state !== 'refused') continue
+      this.#makeDue(topic)
+      this.#endWhenEmpty(topic)
+    }
   }
 
   /** The link ended: all tries are void, and what was open is asked again. */

@@ -74,7 +74,8 @@ export function checkTopicFilter(topic: string): void {
 function problemOfText(topic: string): string | undefined {
   if (topic === '') return 'it is empty, give it at least one character'
   if (topic.includes('\0')) return 'it holds the character U+0000, take it out'
-  if (/\p{Surrogate}/u.test(topic)) return 'it is not well-formed Unicode, take out the half of a surrogate pair'
+  if (/\p{Surrogate}/u.test(topic))
+    return 'it is not well-formed Unicode, take out the half of a surrogate pair'
   if (topic.length > MAX_BYTES / 3 && Buffer.byteLength(topic) > MAX_BYTES) {
     return `it is longer than ${MAX_BYTES} bytes in UTF-8, shorten it`
   }
