@@ -6,6 +6,8 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 
+import type { IClientOptions } from 'mqtt'
+import { connectAsync } from 'mqtt'
 import { WebSocket } from 'ws'
 
 import { LISTENER_KINDS, startMosquitto, without } from './index.ts'
@@ -60,6 +62,33 @@ test('startMosquitto() lets in only its users when it has any', { skip }, async 
   await publish(...port, '-u', 'ann', '-P', 'secret')
   await assert.rejects(publish(...port, '-u', 'ann', '-P', 'wrong'), /not authori[sz]ed/i)
   await assert.rejects(publish(...port), /not authori[sz]ed/i)
+})
+
+test('startMosquitto() answers refused subscriptions when it is asked to', { skip }, async () => {
+  await using broker = await startMosquitto({
+    listeners: ['mutual'],
+    users: { ann: 'secret' },
+    acl: { ann: ['readwrite a/#'], 'edge-1': ['read b/#'] },
+    refusesSubscriptions: true,
+  })
+  const user: IClientOptions = { username: 'ann', password: 'secret', protocolVersion: 5, reconnectPeriod: 0 }
+  const ann = await connectAsync(broker.url('plain'), user)
+  await ann.subscribeAsync('a/1', { qos: 1 })
+  await ann.publishAsync('a/1', 'hello', { qos: 1 })
+  await assert.rejects(ann.subscribeAsync('b/1', { qos: 1 }), { message: /Not authorized/ })
+  await ann.endAsync()
+
+  const { cert = '', key = '' } = (await broker.pki?.client('edge-1')) ?? {}
+  const edge = await connectAsync(broker.url('mutual'), {
+    ca: await readFile(broker.pki?.ca ?? ''),
+    cert: await readFile(cert),
+    key: await readFile(key),
+    reconnectPeriod: 0,
+    protocolVersion: 5,
+  })
+  await edge.subscribeAsync('b/1', { qos: 1 })
+  await assert.rejects(edge.subscribeAsync('a/1', { qos: 1 }), { message: /Not authorized/ })
+  await edge.endAsync()
 })
 
 test(

@@ -1,36 +1,28 @@
 import { execFile } from 'node:child_process'
-import { pbkdf2Sync, randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 
 import type { PairFiles, TestPki } from '../pki.ts'
-import type { AccessList, ListenerKind, TestBroker } from './broker.ts'
+import type { ListenerKind, TestBroker } from './broker.ts'
 import { demandsCertificate, hasTls, overWebSocket } from './broker.ts'
 import type { LaunchSite } from './launch.ts'
 import { launch } from './launch.ts'
+import type { MosquittoAccess } from './mosquitto-access.ts'
+import { accessSettings } from './mosquitto-access.ts'
 import { findCommand } from './require.ts'
 
 /** Lines of Mosquitto's configuration, by keyword. */
 export type MosquittoSettings = Readonly<Record<string, string | number | boolean>>
 
 /** How Mosquitto is started. */
-export interface MosquittoOptions {
+export interface MosquittoOptions extends MosquittoAccess {
   /** Its listeners. A plaintext one is always there. @default ['plain'] */
   readonly listeners?: readonly ListenerKind[]
   /** The CA of its TLS listeners; the caller closes it. @default one of its own, closed with it */
   readonly pki?: TestPki
   /** Certificate of its TLS listeners. @default `pki.server` */
   readonly server?: PairFiles
-  /** Passwords by user. Given: nobody gets in without (client certificates aside). @default everybody gets in */
-  readonly users?: Readonly<Record<string, string>>
-  /**
-   * Rights by user or common name of the client certificate. A refused publish is dropped (3.1.1) or answered (5);
-   * a refused subscription is granted and brings nothing: this is Mosquitto's way. @default everybody may do everything
-   */
-  readonly acl?: AccessList
   /** Keeps sessions and retained messages over an orderly `restart()`. @default false */
   readonly persistence?: boolean
   /** Further lines for all, for example `{ max_inflight_messages: 1000 }`. */
@@ -62,15 +54,11 @@ async function configText(site: LaunchSite, options: MosquittoOptions): Promise<
     log_dest: 'stderr',
     sys_interval: 0,
     max_queued_messages: 100_000,
-    allow_anonymous: options.users === undefined,
     persistence: options.persistence ?? false,
+    ...(await accessSettings(folder, options)),
     ...options.settings,
   }
   if (options.persistence === true) general['persistence_location'] = `${folder}/`
-  if (options.users !== undefined) {
-    general['password_file'] = await write(folder, 'passwords', passwordLines(options.users))
-  }
-  if (options.acl !== undefined) general['acl_file'] = await write(folder, 'acl', aclLines(options.acl))
   // it would change to the user mosquitto, who cannot read the files of this test
   if (process.getuid?.() === 0) general['user'] = 'root'
   const blocks = listeners.map(({ kind, port }) => listenerLines(kind, port, options, pki))
@@ -98,29 +86,6 @@ function listenerLines(
 
 function settingLines(settings: MosquittoSettings): string[] {
   return Object.entries(settings).map(([keyword, value]) => `${keyword} ${value}`)
-}
-
-/** Lines as `mosquitto_passwd` writes them: PBKDF2 with SHA-512. */
-function passwordLines(users: Readonly<Record<string, string>>): string[] {
-  const rounds = 101
-  return Object.entries(users).map(([user, password]) => {
-    const salt = randomBytes(12)
-    const hash = pbkdf2Sync(password, salt, rounds, 64, 'sha512')
-    return `${user}:$7$${rounds}$${salt.toString('base64')}$${hash.toString('base64')}`
-  })
-}
-
-/** The rights of the anonymous one stand before those of the first user. */
-function aclLines(acl: AccessList): string[] {
-  const rules = (identity: string) => (acl[identity] ?? []).map((rule) => `topic ${rule}`)
-  const named = Object.keys(acl).filter((identity) => identity !== '')
-  return [...rules(''), ...named.flatMap((identity) => [`user ${identity}`, ...rules(identity)])]
-}
-
-async function write(folder: string, name: string, lines: readonly string[]): Promise<string> {
-  const path = join(folder, name)
-  await writeFile(path, `${lines.join('\n')}\n`, { mode: 0o600 })
-  return path
 }
 
 function loopbackInterface(): string {
