@@ -91,6 +91,8 @@ export class ScriptedDial {
   readonly request: DialRequest<string>
   readonly signal: AbortSignal
   link: ScriptedLink | undefined
+  /** Whether it waits for its answer. */
+  open = true
   readonly #capabilities: Capabilities
   readonly #end: Deferred<Link> = deferred<Link>()
 
@@ -107,11 +109,13 @@ export class ScriptedDial {
 
   accept(): ScriptedLink {
     this.link = new ScriptedLink(this.#capabilities)
+    this.open = false
     this.#end.resolve(this.link)
     return this.link
   }
 
   fail(error: unknown): void {
+    this.open = false
     this.#end.reject(error)
   }
 }
