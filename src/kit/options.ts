@@ -118,6 +118,10 @@ function plain(message: string): string {
     .replace(/^Invalid option: expected one of /, 'must be one of ')
     .replace(/^Invalid option: expected /, 'must be ')
     .replace(/, received .*$/, '')
+    .replace(/^must be int$/, 'must be a whole number')
+    .replace(/^must be (?:record|object)$/, 'must be an object')
+    .replace(/^must be array$/, 'must be a list')
+    .replace(/^must be (string|number|boolean)$/, 'must be a $1')
     .replace(/^Too (small|big): expected \w+ to /, 'must ')
   return text.charAt(0).toLowerCase() + text.slice(1)
 }

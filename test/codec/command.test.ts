@@ -69,8 +69,8 @@ const HOSTILE: readonly (readonly [
     /send at most 65536/,
     undefined,
   ],
-  ['a list', '[]', /must be object/, undefined],
-  ['null', 'null', /must be object/, undefined],
+  ['a list', '[]', /must be an object/, undefined],
+  ['null', 'null', /must be an object/, undefined],
   ['a name given twice', `{${HEAD},"args":{"a":1,"\\u0061":2}}`, /it gives a name twice/, 'a1'],
   ['two commands in one', `{${HEAD},"command":"update"}`, /it gives a name twice/, 'a1'],
   ['a prototype', `{${HEAD},"args":{"__proto__":{"admin":true}}}`, /it uses the name "__proto__"/, 'a1'],
@@ -83,7 +83,7 @@ const HOSTILE: readonly (readonly [
   ],
   ['an unknown field', `{${HEAD},"arg":{}}`, /"arg" is unknown, did you mean "args"\?/, 'a1'],
   ['no id', '{"command":"ping"}', /"id" is missing/, undefined],
-  ['a number as its id', '{"id":1,"command":"ping"}', /"id" must be string/, undefined],
+  ['a number as its id', '{"id":1,"command":"ping"}', /"id" must be a string/, undefined],
   [
     'a control character in its id',
     '{"id":"a\\u0000","command":"ping"}',
@@ -97,7 +97,7 @@ const HOSTILE: readonly (readonly [
     /"command" must be a name in lower case/,
     'a1',
   ],
-  ['arguments that are a list', `{${HEAD},"args":[]}`, /"args" must be record/, 'a1'],
+  ['arguments that are a list', `{${HEAD},"args":[]}`, /"args" must be an object/, 'a1'],
 ]
 
 for (const [what, bytes, phrase, id] of HOSTILE) {

@@ -67,7 +67,7 @@ const MISTAKES: readonly (readonly [what: string, line: string | Uint8Array, phr
   ['half a line', LINE.slice(0, 60), /it is not JSON, write one JSON object a line/],
   ['an empty line', '', /it is not JSON/],
   ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), /it is not UTF-8/],
-  ['a number', '17', /must be object/],
+  ['a number', '17', /must be an object/],
   [
     'an unknown name',
     LINE.replace('"sensorId"', '"sensorld"'),
@@ -90,13 +90,13 @@ const MISTAKES: readonly (readonly [what: string, line: string | Uint8Array, phr
     /"timestamp" must be a time with its zone, for example/,
   ],
   ['no frame', LINE.replace('"frame":17,', ''), /"frame" is missing/],
-  ['half a frame', LINE.replace('17', '17.5'), /"frame" must be int/],
+  ['half a frame', LINE.replace('17', '17.5'), /"frame" must be a whole number/],
   ['a width below zero', LINE.replace('"width":120', '"width":-1'), /"objects.0.box.width" must be >=0/],
   ['an id beyond 64 bits', LINE.replace('"12"', '"18446744073709551616"'), /must fit into 64 bits/],
   [
     'a number in place of an attribute',
     LINE.replace('}}]', '},"attributes":{"age":7}}]'),
-    /attributes.age" must be string/,
+    /attributes.age" must be a string/,
   ],
 ]
 

@@ -51,10 +51,10 @@ const MISTAKES: readonly (readonly [input: unknown, phrase: RegExp])[] = [
   [{ from: {} }, /"from.type" is missing: must be one of "stdin"\|"file"/],
   [
     { from: { type: 'file', pth: 'x' } },
-    /"from.path" is missing: must be string; "from.pth" is unknown, did you mean "path"\?/,
+    /"from.path" is missing: must be a string; "from.pth" is unknown, did you mean "path"\?/,
   ],
   [{ from: { type: 'stdin', path: 'x' } }, /"from.path" is unknown, known are type/],
-  [null, /must be object/],
+  [null, /must be an object/],
 ]
 
 for (const [input, phrase] of MISTAKES) {

@@ -1,0 +1,78 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import type { Config } from './model.ts'
+import { unreadable } from './references.ts'
+import type { Path } from './source.ts'
+
+/** A file that a configuration names. */
+export interface NamedFile {
+  /** Where it is named. */
+  readonly path: Path
+  /** The file as it is written. */
+  readonly file: string
+}
+
+type Connection = Pick<Config['connections'][string], 'tls' | 'auth'>
+type Tls = NonNullable<Connection['tls']>
+
+const TLS_FILES = ['cert', 'key', 'pfx', 'passphraseFile'] as const
+
+/** Every file that a connection names: TLS material that is not given as text, passphrase and password. */
+export function connectionFiles({ tls, auth }: Connection): NamedFile[] {
+  const files: NamedFile[] = []
+  const add = (path: Path, file: string | undefined) => {
+    if (file !== undefined && !isPem(file)) files.push({ path, file })
+  }
+  if (Array.isArray(tls?.ca)) for (const [index, file] of tls.ca.entries()) add(['tls', 'ca', index], file)
+  else if (typeof tls?.ca === 'string') add(['tls', 'ca'], tls.ca)
+  for (const option of TLS_FILES) add(['tls', option], tls?.[option])
+  add(['auth', 'passwordFile'], auth?.passwordFile)
+  return files
+}
+
+/** Why a file cannot be read, in words; `undefined` when it can. */
+export function fileFault(file: string, folder: string): string | undefined {
+  const path = resolve(folder, file)
+  try {
+    accessSync(path, constants.R_OK)
+    return statSync(path).isDirectory() ? `is a folder, name a file in "${path}"` : undefined
+  } catch (error) {
+    return unreadable(error, path)
+  }
+}
+
+/** The configuration with every file named by its absolute path. */
+export function withAbsoluteFiles(config: Config, folder: string): Config {
+  const absolute = (file: string) => (isPem(file) ? file : resolve(folder, file))
+  const connections = Object.entries(config.connections).map(([name, connection]) => {
+    const { tls, auth } = connection
+    const changed = {
+      ...connection,
+      ...(tls !== undefined && { tls: absoluteTls(tls, absolute) }),
+      ...(auth?.passwordFile !== undefined && {
+        auth: { ...auth, passwordFile: absolute(auth.passwordFile) },
+      }),
+    }
+    return [name, changed] as const
+  })
+  const inputs = Object.entries(config.inputs).map(
+    ([name, input]) =>
+      [name, 'path' in input ? { ...input, path: resolve(folder, input.path) } : input] as const,
+  )
+  return { ...config, connections: Object.fromEntries(connections), inputs: Object.fromEntries(inputs) }
+}
+
+function absoluteTls(tls: Tls, absolute: (file: string) => string): Tls {
+  const changed: Tls = { ...tls }
+  if (tls.ca !== undefined) changed.ca = Array.isArray(tls.ca) ? tls.ca.map(absolute) : absolute(tls.ca)
+  for (const option of TLS_FILES) {
+    const file = tls[option]
+    if (file !== undefined) changed[option] = absolute(file)
+  }
+  return changed
+}
+
+function isPem(text: string): boolean {
+  return text.includes('-----BEGIN ')
+}

@@ -1,0 +1,7 @@
+export type { ResolveConnection } from './checks.ts'
+export type { ConfigSurroundings, ConfigText, LintResult, LoadedConfig } from './load.ts'
+export { lintConfig, loadConfig } from './load.ts'
+export type { CommandConfig, Config, ConnectionConfig, InputConfig, RouteConfig } from './model.ts'
+export { configSchema } from './model.ts'
+export type { Position, Problem } from './problem.ts'
+export { formatProblem } from './problem.ts'
