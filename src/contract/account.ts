@@ -1,11 +1,11 @@
 /** Why a message was dropped by policy. */
-export const DROP_REASONS = ['full', 'expired', 'closed'] as const
+export const DROP_REASONS = ['full', 'expired', 'withdrawn', 'closed'] as const
 /** One of {@link DROP_REASONS}. */
 export type DropReason = (typeof DROP_REASONS)[number]
 
 /**
  * Where every accepted message is. At every moment
- * `accepted = delivered + pending + dead + dropped.full + dropped.expired + dropped.closed`.
+ * `accepted = delivered + pending + dead + dropped.full + dropped.expired + dropped.withdrawn + dropped.closed`.
  */
 export interface Account {
   /** Messages taken over from the application. */

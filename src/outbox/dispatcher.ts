@@ -133,6 +133,7 @@ export class Dispatcher {
       lanes.take(entry)
       if (entry.attempts > 0) again += 1
       entry.attempts += 1
+      if (entry.ticket !== undefined) entry.ticket.wentOut = true
       messages.push(entry.message)
       entries.push(entry)
       bytes = total

@@ -21,6 +21,17 @@ export interface Expiry {
 }
 
 /**
+ * Where whoever adds a message and may change their mind follows it. Withdrawing stops what is not on its way: it is
+ * dropped, with the reason `withdrawn`, when its turn to go out comes.
+ */
+export class Ticket {
+  /** True once the message was handed to a link: it may have arrived. */
+  wentOut = false
+  /** Set it to have the message not sent, or not sent again. */
+  withdrawn = false
+}
+
+/**
  * One accepted message on its way through the outbox: the only object that is made for each.
  * The pump owns it from `take()` until `remove()` or `park()`; before and after it is the store's.
  */
@@ -35,18 +46,27 @@ export class Entry {
   readonly expiry: Expiry | undefined
   /** Who wants to know how it ends. */
   readonly settled: Settled | undefined
+  /** Who may withdraw it. */
+  readonly ticket: Ticket | undefined
   /** Its place in its class: the store counts up at `append()`. */
   sequence = 0
   /** How often it was handed to a link. */
   attempts = 0
 
   /** Makes the record of one message; the store gives it its place. */
-  constructor(message: Message, lane: LaneIndex, expiry: Expiry | undefined, settled: Settled | undefined) {
+  constructor(
+    message: Message,
+    lane: LaneIndex,
+    expiry: Expiry | undefined,
+    settled: Settled | undefined,
+    ticket?: Ticket,
+  ) {
     this.message = message
     this.bytes = message.payload.byteLength
     this.lane = lane
     this.expiry = expiry
     this.settled = settled
+    this.ticket = ticket
   }
 }
 

@@ -3,6 +3,7 @@ export type { DeadEvent, DroppedEvent, ParkedEvent, ResentEvent } from './channe
 export type { DeadLetter } from './dead-letters.ts'
 export type { Publish } from './dispatcher.ts'
 export type { Settled } from './entry.ts'
+export { Ticket } from './entry.ts'
 export { MemoryStore } from './memory-store.ts'
 export type { ParkedTopic } from './parking.ts'
 export type { AddOptions, PumpOptions } from './pump.ts'

@@ -1,4 +1,4 @@
-import type { BackhaulError, Clock } from '../contract/index.ts'
+import type { BackhaulError, Clock, DropReason } from '../contract/index.ts'
 import { isPlausibleTime } from '../kit/plausible-clock.ts'
 import type { Entry, Expiry, LaneIndex } from './entry.ts'
 import type { Ledger } from './ledger.ts'
@@ -17,7 +17,7 @@ export function mayExpire(clock: Clock): boolean {
 
 /**
  * One priority class: what failed and goes out again, before what is parked and may go out, in turn with what waits in
- * the store. `peek()` moves out of the way what may not go out now: expired, of a refused topic, or behind another of its
+ * the store. `peek()` moves out of the way what may not go out now: expired, withdrawn, of a refused topic, or behind another of its
  * ordering unit.
  */
 export class Lane {
@@ -70,7 +70,10 @@ export class Lane {
       if (entry === undefined) return undefined
       if (entry.expiry !== undefined && this.#hasExpired(entry.expiry)) {
         this.#remove(entry)
-        this.#drop(entry)
+        this.#drop(entry, 'expired')
+      } else if (entry.ticket?.withdrawn === true) {
+        this.#remove(entry)
+        this.#drop(entry, 'withdrawn')
       } else if (this.#source !== 'parked' && this.parking.holds(entry.message.topic)) {
         this.#remove(entry)
         this.#store.park(entry)
@@ -138,7 +141,7 @@ export class Lane {
   /** Drops what has expired. Gives the earliest deadline left, `Infinity` for none. */
   expire(monotonicMs: number): number {
     const { expired, earliestMs } = this.#front.expire(monotonicMs)
-    for (const entry of expired) this.#drop(entry)
+    for (const entry of expired) this.#drop(entry, 'expired')
     return Math.min(earliestMs, this.#store.expire(this.#index, monotonicMs, this.#noteExpired))
   }
 
@@ -181,9 +184,9 @@ export class Lane {
     else this.#store.takeParked(this.#index, entry.message.topic)
   }
 
-  #drop(entry: Entry): void {
+  #drop(entry: Entry, reason: DropReason): void {
     this.#endTurn(entry)
-    this.#ledger.drop(entry, 'expired')
+    this.#ledger.drop(entry, reason)
   }
 
   /** The next of an ordering unit comes to the front, from where it stood aside. */

@@ -162,6 +162,7 @@ const DROP_ERRORS = {
     code: 'EXPIRED',
     text: 'it became older than its limit, raise the age limit or mend what kept it',
   },
+  withdrawn: { code: 'ABORTED', text: 'whoever sent it gave up, send it again' },
   closed: { code: 'CLOSED', text: 'the outbox was closed before, drain it before closing' },
 } as const
 

@@ -10,7 +10,7 @@ const NOTHING: Account = Object.freeze({
   pending: 0,
   parked: 0,
   dead: 0,
-  dropped: Object.freeze({ full: 0, expired: 0, closed: 0 }),
+  dropped: Object.freeze({ full: 0, expired: 0, withdrawn: 0, closed: 0 }),
   pendingBytes: 0,
   resent: 0,
 })

@@ -11,6 +11,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { Drains } from './drains.ts'
 import type { Settled } from './entry.ts'
 import { Entry, expiryAt, LANE_OF } from './entry.ts'
+import type { Ticket } from './entry.ts'
 import { mayExpire } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import type { OnDead } from './ledger.ts'
@@ -58,6 +59,8 @@ export interface AddOptions {
   readonly expiresAtMs?: number | undefined
   /** Gives up the wait for room. It does nothing to a message that was accepted. */
   readonly signal?: AbortSignal | undefined
+  /** Follows the message, and can withdraw it. */
+  readonly ticket?: Ticket | undefined
 }
 
 const DEFAULT_LIMITS: Limits = { maxMessages: 100_000, maxBytes: 64 * 1024 * 1024, policy: 'block' }
@@ -127,13 +130,13 @@ export class Pump {
    * rejects with `CLOSED`, `ABORTED`, or what kept a durable store from making it safe
    */
   add(message: Message, options: AddOptions = {}, settled?: Settled): Promise<void> | undefined {
-    const { priority, expiresAtMs, signal } = options
+    const { priority, expiresAtMs, signal, ticket } = options
     if (this.#isClosed) throw refusal('CLOSED', message, 'the outbox is closed, open a new connection')
     if (signal?.aborted === true) {
       throw refusal('ABORTED', message, 'the caller gave up, call again', signal.reason)
     }
     const expiry = expiresAtMs === undefined ? undefined : expiryAt(expiresAtMs, this.#clock)
-    const entry = new Entry(message, LANE_OF[priority ?? 'telemetry'], expiry, settled)
+    const entry = new Entry(message, LANE_OF[priority ?? 'telemetry'], expiry, settled, ticket)
     const limit = Math.min(this.#maxPayloadBytes, this.#limits.maxBytes)
     if (entry.bytes > limit) {
       const state = `its ${entry.bytes} bytes are over the limit of ${limit}, send less or raise the limit`

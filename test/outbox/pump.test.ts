@@ -37,7 +37,7 @@ test('Pump keeps messages until a link is there, and tells each one its end once
     pending: 0,
     parked: 0,
     dead: 0,
-    dropped: { full: 0, expired: 0, closed: 0 },
+    dropped: { full: 0, expired: 0, withdrawn: 0, closed: 0 },
     pendingBytes: 0,
     resent: 0,
   })
@@ -239,7 +239,7 @@ test('Pump is right when a callback adds, closes or throws', async (context) => 
   await turn()
   link.settle('c')
   await pump.close()
-  assert.deepEqual(pump.account.dropped, { full: 0, expired: 0, closed: 1 })
+  assert.deepEqual(pump.account.dropped, { full: 0, expired: 0, withdrawn: 0, closed: 1 })
   assert.equal(pump.account.delivered, 2)
 })
 

@@ -1,0 +1,183 @@
+import type { Account, Delivery, Message, OutboundMessage, Receipt, Status } from '../contract/index.ts'
+import { BackhaulError } from '../contract/index.ts'
+import type { Connection, Subscription, SubscriptionOptions } from '../connection/index.ts'
+import { consume } from '../connection/index.ts'
+import type { Pump } from '../outbox/index.ts'
+import type { SendOptions } from './sending.ts'
+import { deliver, store } from './sending.ts'
+
+/** How a subscription is made. */
+export interface SubscribeOptions extends SubscriptionOptions {
+  /** Ends the subscription. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How a handler is called. */
+export interface HandlerOptions extends SubscribeOptions {
+  /** How many calls may run at once. With 1 they run in order of arrival. @default 1 */
+  readonly concurrency?: number | undefined
+}
+
+/** A subscription whose deliveries go to a handler. */
+export interface HandlerSubscription extends AsyncDisposable {
+  /** Resolves when the subscription has ended; rejects when the broker refuses it later on. */
+  readonly done: Promise<void>
+  /** Ends the subscription once the running calls are done. */
+  unsubscribe(): Promise<void>
+}
+
+/** Takes one delivery: returning acknowledges it, throwing gives it back for later. */
+export type Handler = (delivery: Delivery) => void | Promise<void>
+
+/** What a client is made of. */
+export interface ClientParts {
+  /** The connection, perhaps shared. */
+  readonly connection: Connection
+  /** Lets go of the connection. */
+  readonly release: () => Promise<void>
+  /** This client's own pump. */
+  readonly pump: Pump
+  /** Ends the wiring between the two. */
+  readonly unwire: () => void
+  /** Checks and completes what the application hands over. */
+  readonly outgoing: (message: OutboundMessage, maxPayloadBytes: number) => Message
+  /** The largest payload in bytes that is taken now. */
+  readonly maxPayloadBytes: () => number
+  /** Checks a topic to subscribe to. */
+  readonly checkTopic: (topic: string) => void
+  /** Whether `send()` is done when the pump holds the message. */
+  readonly stores: boolean
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/**
+ * A connection to one broker, for any number of components of an application: what `connect()` gives.
+ *
+ * It heals by itself and never gives up. Close it when done; closing waits for what is on its way.
+ */
+export class Client implements AsyncDisposable {
+  readonly #parts: ClientParts
+  #closing: Promise<void> | undefined
+
+  /** Use `connect()`. */
+  constructor(parts: ClientParts) {
+    this.#parts = parts
+  }
+
+  /** Where the connection stands now. */
+  get current(): Status {
+    return this.#parts.connection.current
+  }
+
+  /** Where every accepted message of this client is. */
+  get account(): Account {
+    return this.#parts.pump.account
+  }
+
+  /** Every change of the connection's state, beginning with the current one. Ends with `closed`. */
+  status(signal?: AbortSignal): AsyncIterableIterator<Status> {
+    return this.#parts.connection.status(signal)
+  }
+
+  /**
+   * Sends a message. Resolves when it is safe: held by the outbox where one was named, else acknowledged by the broker.
+   *
+   * Order is kept among messages of one topic with the same key, and among those without one, in the order of the calls.
+   *
+   * @throws BackhaulError `INVALID_TOPIC`, `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE` before anything is accepted;
+   * `NOT_AUTHORIZED`, `REFUSED` by the broker; `OUTBOX_FULL`, `EXPIRED`, `CLOSED`; `TIMEOUT` when the deadline passed
+   * before it went out, `DELIVERY_UNKNOWN` when it passed afterwards.
+   */
+  async send(message: OutboundMessage, options: SendOptions = {}): Promise<Receipt> {
+    return this.#send(this.#check(message), options)
+  }
+
+  /**
+   * Sends many messages in their order. All are checked before the first is accepted. Resolves when all are safe.
+   *
+   * @throws BackhaulError as `send()`; the first that fails. The others go on: give ids to tell them apart.
+   */
+  async sendMany(messages: readonly OutboundMessage[], options: SendOptions = {}): Promise<Receipt[]> {
+    const checked = messages.map((message) => this.#check(message))
+    return Promise.all(checked.map((message) => this.#send(message, options)))
+  }
+
+  /**
+   * Subscribes to topics, which may be patterns. Resolves once the broker has granted them; they are made again after
+   * every reconnect. Each delivery stays the broker's until its `ack()`.
+   *
+   * @throws BackhaulError `INVALID_TOPIC`, `NOT_AUTHORIZED`, `UNSUPPORTED`, `CLOSED`, `ABORTED`.
+   */
+  subscribe(topics: string | readonly string[], options?: SubscribeOptions): Promise<Subscription>
+  subscribe(
+    topics: string | readonly string[],
+    handler: Handler,
+    options?: HandlerOptions,
+  ): Promise<HandlerSubscription>
+  async subscribe(
+    topics: string | readonly string[],
+    handlerOrOptions: Handler | SubscribeOptions = {},
+    handlerOptions: HandlerOptions = {},
+  ): Promise<Subscription | HandlerSubscription> {
+    if (typeof handlerOrOptions !== 'function') return this.#subscribe(topics, handlerOrOptions)
+    const subscription = await this.#subscribe(topics, handlerOptions)
+    return handled(subscription, handlerOrOptions, handlerOptions)
+  }
+
+  /**
+   * Waits for what was accepted to be delivered, at most `drainTimeoutMs`, then ends the connection, or lets go of a
+   * shared one. What is still pending then is dropped with reason `closed`, and counted. Twice is fine.
+   */
+  close({ drainTimeoutMs = 5000 }: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainTimeoutMs)
+    return this.#closing
+  }
+
+  /** As `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #check(message: OutboundMessage): Message {
+    if (this.#closing !== undefined) {
+      throw new BackhaulError('CLOSED', 'Cannot send: the connection was closed, open a new one')
+    }
+    return this.#parts.outgoing(message, this.#parts.maxPayloadBytes())
+  }
+
+  #send(message: Message, options: SendOptions): Promise<Receipt> {
+    const { pump, stores, now } = this.#parts
+    return stores ? store(pump, message, options, now) : deliver(pump, message, options, now)
+  }
+
+  #subscribe(topics: string | readonly string[], options: SubscribeOptions): Promise<Subscription> {
+    const list = typeof topics === 'string' ? [topics] : topics
+    for (const topic of list) this.#parts.checkTopic(topic)
+    const { signal, ...rest } = options
+    return this.#parts.connection.subscribe(list, rest, signal)
+  }
+
+  async #close(drainTimeoutMs: number): Promise<void> {
+    const { pump, unwire, release } = this.#parts
+    await pump.drain(AbortSignal.timeout(drainTimeoutMs)).catch(() => undefined)
+    await pump.close()
+    unwire()
+    await release()
+  }
+}
+
+function handled(
+  subscription: Subscription,
+  handler: Handler,
+  { concurrency = 1 }: HandlerOptions,
+): HandlerSubscription {
+  const done = consume(subscription, handler, { concurrency })
+  const ended = done.catch(() => undefined) // told to whoever awaits `done`; nobody has to
+  const unsubscribe = async () => {
+    subscription.stop()
+    await ended
+    await subscription.unsubscribe()
+  }
+  return { done, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
+}

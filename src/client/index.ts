@@ -1,0 +1,7 @@
+export type { HandlerOptions, HandlerSubscription, SubscribeOptions } from './client.ts'
+export { Client } from './client.ts'
+export type { ConnectOptions } from './connect.ts'
+export { connect } from './connect.ts'
+export type { ConnectionOptions } from './options.ts'
+export type { SendOptions } from './sending.ts'
+export { resolveTarget } from './target.ts'
