@@ -6,32 +6,30 @@ import { test } from 'node:test'
 import { errorsPage } from '../../scripts/errors-page.ts'
 import { projectFile, projectRoot, sourceFiles } from './source.ts'
 
-/** Exported names and members of exported interfaces and classes that no `/** ... *\/` precedes. */
+const EXPORTED =
+  /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const) (\w+)/
+const MEMBER =
+  /^ {2}(?:readonly |static |async |get |set |\*)*(?!constructor|#|private |return|if|for|export|import)([a-zA-Z]\w*)\??[(:<]/
+
+/**
+ * Exported names, and members of exported interfaces and classes, that no doc comment precedes. Of several signatures
+ * of one name only the first needs one.
+ */
 function undocumented(text: string): string[] {
   const lines = text.split('\n')
   const missing: string[] = []
+  const seen = new Set<string>()
   let inside: string | undefined
   for (const [index, line] of lines.entries()) {
-    const exported =
-      /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const) (\w+)/.exec(
-        line,
-      )
-    if (exported !== null) {
-      // the second and later signatures of an overloaded function share the first one's words
-      const overload = lines[index - 1]?.startsWith(`export function ${exported[1]}`) === true
-      if (!overload && !isDocumented(lines, index)) missing.push(exported[1] ?? '')
-      const opens = /^export (?:class|interface)/.test(line) && line.endsWith('{')
-      inside = opens ? exported[1] : undefined
-    } else if (line === '}') {
-      inside = undefined
-    } else if (inside !== undefined && !isDocumented(lines, index)) {
-      const member =
-        /^ {2}(?:readonly |static |async |get |set |\*)*(?!constructor|#|private |return|if|for|export|import)([a-zA-Z]\w*)\??[(:<]/.exec(
-          line,
-        )
-      const overload = new RegExp(`^ {2}(?:async )?${member?.[1]}[(<]`).test(lines[index - 1] ?? '')
-      if (member !== null && !overload) missing.push(`${inside}.${member[1]}`)
+    const name = EXPORTED.exec(line)?.[1]
+    const member = inside === undefined ? undefined : MEMBER.exec(line)?.[1]
+    const found = name ?? (member === undefined ? undefined : `${inside}.${member}`)
+    if (found !== undefined && !seen.has(found)) {
+      seen.add(found)
+      if (!isDocumented(lines, index)) missing.push(found)
     }
+    if (name !== undefined) inside = /^export (?:class|interface).*\{$/.test(line) ? name : undefined
+    else if (line === '}') inside = undefined
   }
   return missing
 }
