@@ -53,7 +53,6 @@ export class Lane {
   linkDown(): void {
     for (const entry of this.#units?.clear() ?? []) this.#front.add(entry)
     this.#units = undefined
-    this.parking.linkDown()
   }
 
   /** Whether `peek()` stopped early and wants to be called again in another turn. Asking clears it. */

@@ -14,6 +14,8 @@ import type { Store } from './store.ts'
  *      │                   nothing is known: failed ──────┘                        delivered        │
  *      └── refused again ── open ◀────────────────────────────────────────────────────────────────┘
  *
+ * The end of a link puts back what it carried, which is one more way to know nothing.
+ *
  * While a topic is here, its newer messages go behind the parked ones. An open topic is emptied from the front like any
  * other source, and leaves when nothing of it is parked any more: so its order holds, and no other topic waits for it.
  */
@@ -111,12 +113,6 @@ export class Parking {
       this.#makeDue(topic)
       this.#endWhenEmpty(topic)
     }
-  }
-
-  /** The link ended: all tries are void, and what was open is asked again. */
-  linkDown(): void {
-    for (const topic of this.#topics.values()) topic.state = 'refused'
-    this.#ready.clear()
   }
 
   /** The next parked entry that may go out, without taking it. */
