@@ -53,7 +53,7 @@ export interface FeedParts {
   readonly clock: Clock
   /** Dice for the backoff. */
   readonly random: () => number
-  /** Told that the feed is over. `ended` fulfils once the broker knows of it; it was the broker's own word without. */
+  /** Told that the feed is over. `ended` fulfils once the broker knows of it; without, it need not be told. */
   readonly onOver: (feed: Feed, ended: Promise<unknown> | undefined) => void
 }
 
@@ -129,8 +129,12 @@ export class Feed implements SubscriberFeed {
 
   async #end(): Promise<void> {
     const { clock, onOver } = this.#parts
+    if (this.#run === undefined) {
+      onOver(this, undefined)
+      return
+    }
     const returned = this.#stream?.return?.()
-    this.#run?.left.abort()
+    this.#run.left.abort()
     this.linkDown()
     const ended = settledWithin(clock, END_GRACE_MS, Promise.all([returned, this.#reading]))
     onOver(this, ended)
@@ -176,9 +180,11 @@ export class Feed implements SubscriberFeed {
     }
     this.#stream = stream
     for (const subscriber of this.#subscribers) subscriber.granted()
-    for (;;) {
-      if (this.#held()) await this.#untilRoom()
-      if (over.aborted) return
+    while (!over.aborted) {
+      if (this.#held()) {
+        await this.#untilRoom()
+        continue
+      }
       const { value, done } = await stream.next()
       if (done === true) return
       if (over.aborted) value.nack(0)

@@ -29,14 +29,34 @@ test('close() aborts a dial under way, and leaves no timer', async () => {
   assert.deepEqual(states, ['connecting', 'closed'])
 })
 
-test('close() closes a link that was dialled in the same moment', async () => {
-  const { adaptor, connection, states } = scripted()
-  connection.open()
-  await settled()
-  const link = adaptor.last.accept()
-  await connection.close()
-  assert.equal(link.closes, 1)
-  assert.deepEqual(states, ['connecting', 'closed'])
+test('close() closes a link that was dialled in the same moment, whatever the moment', async () => {
+  for (let later = 0; later < 15; later += 1) {
+    const { adaptor, connection, clock } = scripted()
+    connection.open()
+    await settled()
+    const link = adaptor.last.accept()
+    for (let tick = 0; tick < later; tick += 1) await Promise.resolve()
+    await connection.close()
+    assert.equal(link.closes, 1, `${later} ticks later`)
+    assert.equal(clock.timers, 0)
+  }
+})
+
+test('close() in the moment of a loss or of a failed dial ends the pause that was about to begin', async () => {
+  for (let later = 0; later < 15; later += 1) {
+    for (const end of ['lose', 'fail'] as const) {
+      const { adaptor, connection, clock } = scripted()
+      connection.open()
+      await settled()
+      if (end === 'lose') adaptor.last.accept()
+      await settled()
+      if (end === 'lose') adaptor.link.lose()
+      else adaptor.last.fail(new BackhaulError('UNREACHABLE', 'Cannot connect: no'))
+      for (let tick = 0; tick < later; tick += 1) await Promise.resolve()
+      await connection.close()
+      assert.equal(clock.timers, 0)
+    }
+  }
 })
 
 test('close() does not wait for ever for a dial that ignores its signal', async () => {

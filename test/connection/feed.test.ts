@@ -326,6 +326,18 @@ test('the last one that leaves hands everything unfinished back: queued, in work
   await connection.close()
 })
 
+test('what the last one did not do goes back, although another had done it and left', async () => {
+  const { adaptor, connection } = await linked()
+  const [one, two] = [await connection.subscribe(['a']), await connection.subscribe(['a'])]
+  const sent = adaptor.link.stream.deliver('1')
+  ;(await take(one)).ack()
+  await one.unsubscribe()
+  assert.deepEqual(sent.words, [])
+  await two.unsubscribe()
+  assert.deepEqual(sent.words, ['nack 0'])
+  await connection.close()
+})
+
 test('several readers of one subscription each get other deliveries', async () => {
   const { adaptor, connection } = await linked()
   const subscription = await connection.subscribe(['a'])
@@ -335,5 +347,16 @@ test('several readers of one subscription each get other deliveries', async () =
     (await Promise.all(waiting)).map(({ id }) => id),
     ['1', '2'],
   )
+  await connection.close()
+})
+
+test('a delivery that arrives in the moment of leaving goes back, and leaving does not wait for another', async () => {
+  const { adaptor, connection, clock } = await linked()
+  const subscription = await connection.subscribe(['a'])
+  await settled()
+  const sent = adaptor.link.stream.deliver('1')
+  await subscription.unsubscribe()
+  assert.deepEqual(sent.words, ['nack 0'])
+  assert.equal(clock.timers, 0)
   await connection.close()
 })

@@ -163,7 +163,10 @@ export class ScriptedLink implements Link {
 
   lose(error = new BackhaulError('LINK_LOST', 'Cannot go on: the link was cut')): void {
     this.#lost.resolve(error)
-    for (const stream of this.asked) stream.end()
+    for (const stream of this.asked) {
+      stream.refuse(error)
+      stream.end()
+    }
   }
 
   async close(): Promise<void> {

@@ -167,8 +167,13 @@ test('retryNow() during a dial has the next one follow its failure without a pau
   await connection.close()
 })
 
-test('retryNow() leaves a link alone', async () => {
-  const { adaptor, connection } = await linked()
+test('retryNow() leaves a link alone, and a wish from the time of its dial is forgotten', async () => {
+  const { adaptor, connection } = scripted()
+  connection.open()
+  await settled()
+  connection.retryNow()
+  adaptor.last.accept()
+  await settled()
   connection.retryNow()
   adaptor.link.lose()
   await settled()
