@@ -3,7 +3,7 @@ import type { BackhaulError } from './errors.ts'
 
 /** Where a connection stands. `at` fields are milliseconds since 1970 by the connection's clock. */
 export type Status =
-  /** A dial is under way; `attempt` counts from 1 since the last success. */
+  /** A dial is under way; `attempt` counts from 1 since a link last lived for a while (one that ends at once is no success). */
   | { readonly state: 'connecting'; readonly attempt: number }
   /** The broker accepted the credentials. */
   | {
@@ -14,7 +14,10 @@ export type Status =
     }
   /** The link ended; a `waiting` or `refused` follows. */
   | { readonly state: 'lost'; readonly error: BackhaulError }
-  /** The next try is at `nextTryAtMs`. `limitReached` tells that `maxRetries` have failed; it goes on all the same. */
+  /**
+   * The next try is at `nextTryAtMs`; `attempt` is that of the dial before, 0 after a link that had lived for a while.
+   * `limitReached` tells that `maxRetries` dials have failed; it goes on all the same.
+   */
   | {
       readonly state: 'waiting'
       readonly error: BackhaulError
