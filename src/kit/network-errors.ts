@@ -25,7 +25,8 @@ export interface NetworkContext {
 type Meaning = readonly [code: ErrorCode, words: string]
 
 const UNREACHABLE_WORDS = 'there is no way to it, check the network, the firewall and the address'
-const UNTRUSTED = 'its certificate was not issued by a CA that is trusted here, give its CA certificate as tls.ca'
+const UNTRUSTED =
+  'its certificate was not issued by a CA that is trusted here, give its CA certificate as tls.ca'
 const NOT_TLS = 'the port does not speak TLS, dial the TLS port or use the plaintext address form'
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
@@ -71,7 +72,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     'SERVER_CERTIFICATE_EXPIRED',
     "its certificate is not valid yet, set this machine's clock, or wait",
   ],
-  ERR_SSL_NO_CIPHER_MATCH: ['INVALID_OPTIONS', 'tls.ciphers names no cipher suite that is known here, mend it'],
+  ERR_SSL_NO_CIPHER_MATCH: [
+    'INVALID_OPTIONS',
+    'tls.ciphers names no cipher suite that is known here, mend it',
+  ],
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: [
     'TLS_FAILED',
     'the TLS versions allowed here exclude each other, compare tls.minVersion and tls.maxVersion',
@@ -80,7 +84,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     'TLS_FAILED',
     'it speaks no TLS version that is allowed here, see tls.minVersion and tls.maxVersion',
   ],
-  ERR_OSSL_BAD_DECRYPT: ['PASSPHRASE_WRONG', 'the passphrase does not open the private key, give the right one'],
+  ERR_OSSL_BAD_DECRYPT: [
+    'PASSPHRASE_WRONG',
+    'the passphrase does not open the private key, give the right one',
+  ],
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: [
     'KEY_MISMATCH',
     'the private key does not belong to the certificate, give the pair that was made together',
@@ -103,13 +110,22 @@ const ALERTS: Readonly<Record<string, Meaning>> = {
   DECRYPT_ERROR: ['CLIENT_CERTIFICATE_REFUSED', REFUSED_CERTIFICATE],
   ACCESS_DENIED: ['CLIENT_CERTIFICATE_REFUSED', REFUSED_CERTIFICATE],
   CERTIFICATE_EXPIRED: ['CLIENT_CERTIFICATE_REFUSED', 'it says that our certificate has ended, renew it'],
-  CERTIFICATE_REVOKED: ['CLIENT_CERTIFICATE_REFUSED', 'it says that our certificate is revoked, get a new one'],
-  UNRECOGNIZED_NAME: ['SERVER_NAME_MISMATCH', 'it does not know the name it was asked for, see tls.serverName'],
+  CERTIFICATE_REVOKED: [
+    'CLIENT_CERTIFICATE_REFUSED',
+    'it says that our certificate is revoked, get a new one',
+  ],
+  UNRECOGNIZED_NAME: [
+    'SERVER_NAME_MISMATCH',
+    'it does not know the name it was asked for, see tls.serverName',
+  ],
   PROTOCOL_VERSION: [
     'TLS_FAILED',
     'it does not speak the TLS versions offered, compare tls.minVersion and tls.maxVersion with the broker',
   ],
-  INSUFFICIENT_SECURITY: ['TLS_FAILED', 'it asks for stronger cipher suites, compare tls.ciphers with the broker'],
+  INSUFFICIENT_SECURITY: [
+    'TLS_FAILED',
+    'it asks for stronger cipher suites, compare tls.ciphers with the broker',
+  ],
 }
 
 /** The code that Node gave an error, or that of the first one inside an `AggregateError`; `''` for none. */
@@ -146,13 +162,19 @@ function meaningOf(cause: unknown, context: NetworkContext): Meaning {
   if (known !== undefined && !(known[0] === 'TLS_NOT_SPOKEN' && context.phase !== 'handshake')) return known
   if (context.phase === 'settings') return meaningOfSettings(code, cause)
   if (context.phase === 'handshake' && !isLoss(code)) {
-    return ['TLS_FAILED', `the TLS handshake failed (${code || textOf(cause)}), compare the TLS settings of both sides`]
+    return [
+      'TLS_FAILED',
+      `the TLS handshake failed (${code || textOf(cause)}), compare the TLS settings of both sides`,
+    ]
   }
   if (context.phase === 'open') {
     const why = code === '' || isLoss(code) ? 'the connection was cut' : `the connection failed (${code})`
     return ['LINK_LOST', `${why}, it is dialled again by itself`]
   }
-  return ['UNREACHABLE', 'it closed the connection before it answered, check that the broker runs, and the port']
+  return [
+    'UNREACHABLE',
+    'it closed the connection before it answered, check that the broker runs, and the port',
+  ]
 }
 
 function meaningOfAlert(alert: string, context: NetworkContext): Meaning {
@@ -186,7 +208,10 @@ function meaningOfSettings(code: string, cause: unknown): Meaning {
     return ['INVALID_OPTIONS', 'tls.curves names a curve that is not known here, mend it']
   }
   if (code.startsWith('ERR_OSSL')) {
-    return ['KEY_INVALID', `the key, certificate or CA cannot be read (${code}), give PEM text or a PKCS#12 file`]
+    return [
+      'KEY_INVALID',
+      `the key, certificate or CA cannot be read (${code}), give PEM text or a PKCS#12 file`,
+    ]
   }
   return ['INVALID_OPTIONS', `the TLS settings are not accepted here (${code || text}), mend them`]
 }

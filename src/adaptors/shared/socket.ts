@@ -9,7 +9,7 @@ import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls'
 import type { PeerTls, TlsSettings } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import type { NetworkContext } from '../../kit/network-errors.ts'
-import { networkError } from '../../kit/network-errors.ts'
+import { networkError, systemCode } from '../../kit/network-errors.ts'
 
 /*
  * Opens a byte stream to a broker: TCP, then TLS over it where asked for, then WebSocket over that where asked for.
@@ -19,6 +19,8 @@ import { networkError } from '../../kit/network-errors.ts'
 
 /** How long one address of a name may take before the next one is tried too, in milliseconds. */
 const NEXT_ADDRESS_MS = 1000
+/** How long finding out about the other side of TLS may take, in milliseconds. */
+const PROBE_MS = 2000
 
 /** Where and how to open a stream. */
 export interface SocketRequest {
@@ -30,6 +32,11 @@ export interface SocketRequest {
   readonly tls: TlsSettings | undefined
   /** WebSocket over it, or `undefined` for the bare stream. */
   readonly websocket: WebSocketRequest | undefined
+  /**
+   * A first packet of the protocol without any credentials. When the peer drops the TLS handshake without a word, it is sent in
+   * plaintext over another connection: an answer tells that the port does not speak TLS. `undefined`: this is not asked.
+   */
+  readonly plaintextHello?: Uint8Array | undefined
 }
 
 /** A WebSocket's part of a request. */
@@ -67,7 +74,8 @@ export function hostAndPort(host: string, port: number): string {
 export async function openSocket(request: SocketRequest, signal: AbortSignal): Promise<OpenSocket> {
   const address = hostAndPort(request.host, request.port)
   const tcp = await openTcp(request, address, signal)
-  const secured = request.tls === undefined ? undefined : await secure(tcp, request, request.tls, address, signal)
+  const secured =
+    request.tls === undefined ? undefined : await secure(tcp, request, request.tls, address, signal)
   const context: NetworkContext = {
     address,
     phase: 'answer',
@@ -79,7 +87,7 @@ export async function openSocket(request: SocketRequest, signal: AbortSignal): P
   const stream =
     request.websocket === undefined
       ? socket
-      : await upgrade(socket, request.websocket, request.tls !== undefined, context, signal)
+      : await upgrade(socket, request, request.websocket, context, signal)
   return { stream, tls, context }
 }
 
@@ -116,9 +124,61 @@ async function secure(
   })
   try {
     return await untilReady(socket, 'secureConnect', context, signal, 'handshake')
+  } catch (error) {
+    // the wrapper does not always destroy what it wraps
+    tcp.destroy()
+    const silent = tcp.bytesRead === 0 && !signal.aborted
+    if (silent && request.plaintextHello !== undefined && (await answers(request, signal))) {
+      throw notTls(address, error)
+    }
+    throw error
+  }
+}
+
+function notTls(address: string, cause: unknown): BackhaulError {
+  return new BackhaulError(
+    'TLS_NOT_SPOKEN',
+    `Cannot connect to ${address}: the port does not speak TLS, dial the TLS port or use the plaintext address form`,
+    cause,
+  )
+}
+
+/** Whether the port answers the protocol in plaintext. */
+async function answers(request: SocketRequest, signal: AbortSignal): Promise<boolean> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)])
+  const plain = await openTcp(request, request.host, limited).catch(ignore)
+  if (plain === undefined) return false
+  try {
+    plain.write(request.plaintextHello ?? '')
+    await once(plain, 'data', { signal: limited })
+    return true
+  } catch {
+    return false
   } finally {
-    // a socket that failed before it was wrapped is not destroyed by the wrapper
-    if (socket.destroyed) tcp.destroy()
+    plain.destroy()
+  }
+}
+
+/** Whether the port starts a TLS handshake: for a peer that dropped a plaintext connection without a word. */
+export async function speaksTls(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)])
+  const request: SocketRequest = { host, port, tls: undefined, websocket: undefined }
+  const tcp = await openTcp(request, host, limited).catch(ignore)
+  if (tcp === undefined) return false
+  // nothing is sent over it, so nothing is to be verified
+  const probe = connectTls({ socket: tcp, rejectUnauthorized: false })
+  probe.on('error', ignore)
+  try {
+    await Promise.race([
+      once(probe, 'secureConnect', { signal: limited }),
+      once(probe, 'keylog', { signal: limited }),
+    ])
+    return true
+  } catch (cause) {
+    return /_ALERT_/.test(systemCode(cause))
+  } finally {
+    probe.destroy()
+    tcp.destroy()
   }
 }
 
@@ -145,19 +205,20 @@ export function tlsOptions(settings: TlsSettings, host: string): ConnectionOptio
 
 async function upgrade(
   socket: Socket,
-  request: WebSocketRequest,
-  secured: boolean,
+  request: SocketRequest,
+  wanted: WebSocketRequest,
   context: NetworkContext,
   signal: AbortSignal,
 ): Promise<Duplex> {
   // loaded here, so that nobody pays for what they do not use
   const { WebSocket, createWebSocketStream } = await import('ws')
-  const url = `${secured ? 'wss' : 'ws'}://${context.address}${request.path === '' ? '/' : request.path}`
-  const websocket = new WebSocket(url, [request.protocol], {
+  const scheme = request.tls === undefined ? 'ws' : 'wss'
+  const url = `${scheme}://${context.address}${wanted.path === '' ? '/' : wanted.path}`
+  const websocket = new WebSocket(url, [wanted.protocol], {
     createConnection: () => socket,
-    headers: { ...request.headers },
+    headers: { ...wanted.headers },
     perMessageDeflate: false,
-    maxPayload: request.maxFrameBytes,
+    maxPayload: wanted.maxFrameBytes,
   })
   const refused = new Promise<never>((_, reject) => {
     websocket.once('unexpected-response', (_request, response) => {
@@ -172,9 +233,22 @@ async function upgrade(
     websocket.terminate()
     socket.destroy()
     stopIfAborted(signal, context.address)
-    throw websocketError(cause, context)
+    const error = websocketError(cause, context)
+    if (request.tls === undefined && error.brokerReason === undefined) {
+      if (await speaksTls(request.host, request.port, signal)) throw tlsRequired(context.address, cause)
+    }
+    throw error
   }
   return createWebSocketStream(websocket)
+}
+
+/** The port speaks TLS and was dialled in plaintext. */
+export function tlsRequired(address: string, cause?: unknown): BackhaulError {
+  return new BackhaulError(
+    'TLS_REQUIRED',
+    `Cannot connect to ${address}: the port speaks TLS, use the address form with TLS or dial the plaintext port`,
+    cause,
+  )
 }
 
 function websocketError(cause: unknown, context: NetworkContext): BackhaulError {
@@ -224,13 +298,14 @@ async function untilReady<S extends Socket>(
     }
     const fail = (cause: unknown): void => {
       finish(() => reject(networkError(cause, { ...context, phase })))
-      socket.on('error', ignore)
       socket.destroy()
     }
     const onReady = (): void => finish(resolve)
     const onError = (cause: unknown): void => fail(cause)
     const onClose = (): void => fail(undefined)
     const onAbort = (): void => fail(aborted(context.address))
+    // for errors between two steps; each step has its own listener beside it
+    socket.on('error', ignore)
     socket.on(event, onReady).on('error', onError).on('close', onClose)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()

@@ -1,0 +1,159 @@
+import { generate } from 'mqtt-packet'
+import type { ISubscription } from 'mqtt-packet'
+
+import type { Deliveries, SubscribeOptions } from '../../../contract/index.ts'
+import { BackhaulError } from '../../../contract/index.ts'
+import { checkTopicFilter } from '../topic-filter.ts'
+import type { Inbound } from './inbound.ts'
+import type { Output } from './output.ts'
+import { Reader } from './reader.ts'
+import { FAILURE, refusal } from './reasons.ts'
+import type { Granted, Requests } from './requests.ts'
+import type { Qos, SessionFacts } from './settings.ts'
+
+const SHARED = '$share/'
+
+/** Subscribes at the broker and leaves again. */
+export class Subscriber {
+  readonly #output: Output
+  readonly #inbound: Inbound
+  readonly #requests: Requests
+  readonly #facts: SessionFacts
+  readonly #qos: Qos
+  #end: BackhaulError | undefined
+
+  constructor(output: Output, inbound: Inbound, requests: Requests, facts: SessionFacts, qos: Qos) {
+    this.#output = output
+    this.#inbound = inbound
+    this.#requests = requests
+    this.#facts = facts
+    this.#qos = qos
+  }
+
+  /** See `Link.subscribe`. */
+  async subscribe(
+    topics: readonly string[],
+    options: SubscribeOptions,
+    signal: AbortSignal,
+  ): Promise<Deliveries> {
+    const texts = this.#texts(topics, options.group)
+    if (this.#end !== undefined) throw this.#end
+    if (signal.aborted) throw aborted()
+    const reader = new Reader(this.#inbound, {
+      maxInWork: options.maxInWork,
+      shared: texts.some((text) => text.startsWith(SHARED)),
+    })
+    const onAbort = (): void => {
+      void reader.return()
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    reader.onEnd = () => signal.removeEventListener('abort', onAbort)
+    try {
+      const granted = this.#ask(texts, reader)
+      this.#inbound.release()
+      for (const { filters, answer } of granted) this.#judge(filters, await answer)
+      if (signal.aborted) throw aborted()
+      return reader
+    } catch (error) {
+      // what was granted is given back; nobody waits for that
+      void reader.return()
+      throw error
+    }
+  }
+
+  /** Takes a reader out; resolves once the broker has confirmed, or the link has ended. */
+  async leave(reader: Reader): Promise<void> {
+    const filters = this.#inbound.subscriptions.remove(reader)
+    this.#inbound.dismiss(reader)
+    if (this.#end !== undefined || filters.length === 0) return
+    const { packetId, answer } = this.#requests.open('unsuback')
+    this.#output.append(
+      generate(
+        { cmd: 'unsubscribe', messageId: packetId, unsubscriptions: filters },
+        { protocolVersion: this.#facts.level },
+      ),
+    )
+    await answer.catch(() => undefined)
+  }
+
+  /** The link has ended. */
+  end(error: BackhaulError): void {
+    this.#end ??= error
+  }
+
+  #texts(topics: readonly string[], group: string | undefined): string[] {
+    if (topics.length === 0) {
+      throw new BackhaulError('INVALID_TOPIC', 'Cannot subscribe: no topic is given, name at least one')
+    }
+    if (group !== undefined && !this.#facts.sharedSubscriptions) {
+      const who =
+        this.#facts.level === 5 ? 'the broker has no shared subscriptions' : 'MQTT 3.1.1 has no groups'
+      throw new BackhaulError(
+        'UNSUPPORTED',
+        `Cannot subscribe in the group "${group}": ${who}, leave the group out`,
+      )
+    }
+    const texts = topics.map((topic) => {
+      checkTopicFilter(topic)
+      if (group === undefined) return topic
+      const text = `${SHARED}${group}/${topic}`
+      if (topic.startsWith(SHARED) || group.includes('/')) {
+        throw new BackhaulError(
+          'INVALID_TOPIC',
+          `Cannot subscribe to "${topic}" in the group "${group}": a group is one word, and is named once`,
+        )
+      }
+      checkTopicFilter(text)
+      return text
+    })
+    return [...new Set(texts)]
+  }
+
+  /** Sends SUBSCRIBE: one for each filter where each has an identifier of its own, else one for all. */
+  #ask(texts: readonly string[], reader: Reader): { filters: readonly string[]; answer: Promise<Granted> }[] {
+    const filters = texts.map((text) => this.#inbound.subscriptions.add(text, reader))
+    if (this.#facts.subscriptionIdentifiers) {
+      return filters.map(({ text, identifier }) => ({
+        filters: [text],
+        answer: this.#send([text], identifier),
+      }))
+    }
+    return [{ filters: texts, answer: this.#send(texts, undefined) }]
+  }
+
+  #send(texts: readonly string[], subscriptionIdentifier: number | undefined): Promise<Granted> {
+    const { packetId, answer } = this.#requests.open('suback')
+    const subscriptions = texts.map((topic): ISubscription => ({ topic, qos: this.#qos }))
+    this.#output.append(
+      generate(
+        {
+          cmd: 'subscribe',
+          messageId: packetId,
+          subscriptions,
+          ...(subscriptionIdentifier !== undefined && { properties: { subscriptionIdentifier } }),
+        },
+        { protocolVersion: this.#facts.level },
+      ),
+    )
+    return answer
+  }
+
+  #judge(filters: readonly string[], granted: Granted): void {
+    for (const [index, filter] of filters.entries()) {
+      const code = granted.codes[index] ?? FAILURE
+      if (code < FAILURE) continue
+      if (this.#facts.level === 5) throw refusal(`subscribe to "${filter}"`, code, 'topic', granted.text)
+      // the one code that MQTT 3.1.1 has; brokers give it for what their access list forbids
+      throw new BackhaulError(
+        'NOT_AUTHORIZED',
+        `Cannot subscribe to "${filter}": the broker refuses it, add the right to its access list`,
+        undefined,
+        { scope: 'topic', brokerReason: 'Failure' },
+      )
+    }
+  }
+}
+
+function aborted(): BackhaulError {
+  return new BackhaulError('ABORTED', 'Cannot subscribe: the caller gave up, call again')
+}
