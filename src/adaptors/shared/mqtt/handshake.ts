@@ -210,6 +210,11 @@ function judge(
 
 /** How many messages may be on their way where the broker names no limit, or a higher one. */
 const MAX_WINDOW = 1000
+/**
+ * The same for QoS 2 on MQTT 3.1.1, where no broker can name its limit: Mosquitto drops in silence, and acknowledges, what comes
+ * above its `max_inflight_messages` (20).
+ */
+const BLIND_QOS2_WINDOW = 10
 const MAX_PACKET = 268_435_460
 
 function factsOf(
@@ -227,6 +232,7 @@ function factsOf(
   if (settings.retain && !retains) {
     throw unsupported(address, 'the broker keeps no retained messages', 'set retain to false')
   }
+  const window = level === 4 && settings.qos === 2 ? BLIND_QOS2_WINDOW : MAX_WINDOW
   return {
     level,
     resumed: packet.sessionPresent && settings.sessionExpirySeconds > 0,
@@ -237,7 +243,7 @@ function factsOf(
       0xff_ff_ff_ff,
       settings.sessionExpirySeconds,
     ),
-    sendMaximum: Math.min(MAX_WINDOW, within(given.receiveMaximum, 1, 65_535, MAX_WINDOW)),
+    sendMaximum: Math.min(window, within(given.receiveMaximum, 1, 65_535, window)),
     maxPacketBytes: within(given.maximumPacketSize, 1, 0xff_ff_ff_ff, MAX_PACKET),
     maxQos,
     retains,
