@@ -121,7 +121,7 @@ class CrossCheck {
       }
       return
     }
-    const block = (BLOCKS[error.code] ?? []).find((name) => connection[name] !== undefined)
+    const block = blockOf(error.code, connection)
     const here = [...path, block ?? 'url']
     this.#push(here, block === undefined ? places.value(here) : places.key(here), error.message, {
       code: error.code,
@@ -253,10 +253,11 @@ class CrossCheck {
   }
 }
 
-/** Which block of a connection an error without a place is about; otherwise it is about the address. */
-const BLOCKS: Readonly<Partial<Record<ErrorCode, readonly ('tls' | 'auth')[]>>> = {
-  PLAINTEXT_CREDENTIALS: ['auth'],
-  INVALID_OPTIONS: ['tls', 'auth'],
+/** The block of a connection that an error without a place is about; `undefined`: it is about the address. */
+function blockOf(code: ErrorCode, { url, tls, auth }: ConnectionConfig): 'tls' | 'auth' | undefined {
+  const userTwice = auth !== undefined && /^[^/]*\/\/[^/]*@/.test(url)
+  if (auth !== undefined && (code === 'PLAINTEXT_CREDENTIALS' || (code === 'INVALID_OPTIONS' && userTwice))) return 'auth'
+  return tls !== undefined && code === 'INVALID_OPTIONS' ? 'tls' : undefined
 }
 
 interface ProblemFacts {

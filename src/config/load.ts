@@ -137,7 +137,7 @@ function withQuotes(problem: OptionProblem, data: unknown): OptionProblem {
     value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
   }
   const isCollection = typeof value === 'object' && value !== null
-  if (!isCollection || !/^must be a string/.test(problem.text)) return problem
+  if (!isCollection || !problem.text.startsWith('must be a string')) return problem
   return { ...problem, text: `${problem.text}, put quotes around a text that begins with a bracket` }
 }
 

@@ -13,16 +13,21 @@ const name = z
   )
 const text = z.string().min(1)
 
-const connectionSchema = connectionOptionsSchema
-  .pick({ tls: true, auth: true, options: true, allowPlaintextCredentials: true, maxRetries: true })
-  .extend({
-    url: text.describe(
-      'Address of the broker, for example mqtts://broker.example:8883. Options of the protocol may stand in its query',
-    ),
-    outbox: outboxOptionsSchema
-      .prefault({})
-      .describe('What is held in memory while the broker is away, and what happens at the limit'),
-  })
+const { tls, auth, options, allowPlaintextCredentials, maxRetries } = connectionOptionsSchema.shape
+
+const connectionSchema = z.strictObject({
+  url: text.describe(
+    'Address of the broker, for example `mqtts://broker.example:8883`. Options of the protocol may stand in its query',
+  ),
+  tls,
+  auth,
+  options,
+  outbox: outboxOptionsSchema
+    .prefault({})
+    .describe('What is held in memory while the broker is away, and what happens at the limit'),
+  allowPlaintextCredentials,
+  maxRetries,
+})
 
 const inputShape = {
   schema: inputSchemaOption
@@ -96,12 +101,14 @@ const commandSchema = z.strictObject({
 /** The whole file. */
 export const configSchema = z.strictObject({
   version: z.literal(1).describe('Version of the form of this file'),
-  device: z.strictObject({
-    id: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must hold only letters, digits, ".", "_" and "-"')
-      .describe('Name of this device, unique among all; it is filled into topics'),
-  }),
+  device: z
+    .strictObject({
+      id: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must hold only letters, digits, ".", "_" and "-"')
+        .describe('Name of this device, unique among all; it is filled into topics'),
+    })
+    .describe('This device'),
   connections: z.record(name, connectionSchema).describe('Brokers, each by a name of your choice'),
   inputs: z
     .record(name, inputSchema)

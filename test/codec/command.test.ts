@@ -31,13 +31,9 @@ test('decodeCommand() reads the shortest command', () => {
 
 test('decodeCommand() reads back whatever encodeCommand() wrote', () => {
   const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/)
-  const args = fc.dictionary(
-    fc.string().filter((key) => key !== '__proto__'),
-    fc.jsonValue({ maxDepth: 4 }),
-    {
-      noNullPrototype: true,
-    },
-  )
+  const args = fc
+    .dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }), { noNullPrototype: true })
+    .filter((args) => !JSON.stringify(args).includes('__proto__'))
   fc.assert(
     fc.property(fc.uuid(), name, args, (id, command, args) => {
       const decoded = decode(encodeCommand({ id, command, args }))

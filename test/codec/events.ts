@@ -23,7 +23,9 @@ export function detectionEvent(...objects: readonly DetectedObject[]): Detection
 
 const size = fc.double({ min: 0, max: 1e5, noNaN: true })
 const place = fc.double({ min: -1e5, max: 1e5, noNaN: true })
-const name = fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
+const name = fc
+  .string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
+  .filter((text) => text !== '__proto__')
 
 /** Any detection event. */
 export const anyEvent: fc.Arbitrary<DetectionEvent> = fc.record({
