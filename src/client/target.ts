@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 
-import type { Adaptor, Address, CredentialsSource } from '../contract/index.ts'
+import type { Adaptor, Address, CredentialsSource, OptionProblem } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { credentialsSource } from '../identity/index.ts'
 import { parseAddress } from '../kit/address.ts'
@@ -52,6 +52,12 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
     throw new BackhaulError(
       'INVALID_OPTIONS',
       `Cannot use TLS settings with "${address.display}": ${address.scheme}:// is plaintext, write ${address.scheme}s://`,
+      undefined,
+      {
+        problems: [
+          problem('tls', `is for TLS, and ${address.scheme}:// is plaintext, write ${address.scheme}s://`),
+        ],
+      },
     )
   }
   refusePlaintextPassword(address, options, scheme.network && !scheme.secure)
@@ -66,6 +72,10 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
     credentials: credentialsSource({ tls: options.tls, auth: options.auth, secure: scheme.secure }),
     secrets: [options.tls, options.auth],
   }
+}
+
+function problem(block: string, text: string): OptionProblem {
+  return { path: [block], kind: 'invalid', text, nearest: undefined }
 }
 
 /** The address's query, split into TLS settings and the adaptor's own options. */
@@ -84,6 +94,8 @@ function authOf(address: Address, input: ConnectionOptionsInput): unknown {
     throw new BackhaulError(
       'INVALID_OPTIONS',
       `Cannot use the options of "${address.display}": the address names a user and so does "auth", keep one of them`,
+      undefined,
+      { problems: [problem('auth', 'names a user, and so does the address, keep one of them')] },
     )
   }
   return readOptions(

@@ -122,10 +122,8 @@ class CrossCheck {
       return
     }
     const block = blockOf(error.code, connection)
-    const here = [...path, block ?? 'url']
-    this.#push(here, block === undefined ? places.value(here) : places.key(here), error.message, {
-      code: error.code,
-    })
+    const here = block !== undefined && places.has([...path, block]) ? [...path, block] : [...path, 'url']
+    this.#push(here, places.value(here), error.message, { code: error.code })
   }
 
   #warnOfPassword(path: Path, url: string): void {
@@ -254,10 +252,9 @@ class CrossCheck {
 }
 
 /** The block of a connection that an error without a place is about; `undefined`: it is about the address. */
-function blockOf(code: ErrorCode, { url, tls, auth }: ConnectionConfig): 'tls' | 'auth' | undefined {
-  const userTwice = auth !== undefined && /^[^/]*\/\/[^/]*@/.test(url)
-  if (auth !== undefined && (code === 'PLAINTEXT_CREDENTIALS' || (code === 'INVALID_OPTIONS' && userTwice))) return 'auth'
-  return tls !== undefined && code === 'INVALID_OPTIONS' ? 'tls' : undefined
+function blockOf(code: ErrorCode, connection: ConnectionConfig): string | undefined {
+  if (code === 'PLAINTEXT_CREDENTIALS') return connection.auth === undefined ? undefined : 'auth'
+  return code === 'INVALID_OPTIONS' || code === 'INVALID_TOPIC' ? 'options' : undefined
 }
 
 interface ProblemFacts {

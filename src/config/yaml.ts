@@ -120,7 +120,9 @@ class TreeReader {
       }
       lines.set(name, key.line)
       this.#checkProperties(pair.key, here)
-      const value = pair.value === null ? key : this.#position(pair.value)
+      // a block stands where its name does: its own first line is already that of an entry
+      const isBlock = (isMap(pair.value) || isSeq(pair.value)) && pair.value.flow !== true
+      const value = isBlock || pair.value === null ? key : this.#position(pair.value)
       this.#places.set(here, { key, value })
       if (name === '__proto__')
         this.#problems.push(problem(key, '"__proto__" cannot be a name, choose another', here))
