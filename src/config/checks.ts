@@ -1,5 +1,5 @@
 import type { Adaptor, ErrorCode, OptionProblem } from '../contract/index.ts'
-import { BackhaulError } from '../contract/index.ts'
+import { BackhaulError, ERRORS } from '../contract/index.ts'
 import type { ConnectionOptionsInput } from '../client/options.ts'
 import { PAYLOADS_OF_LINES } from '../codec/options.ts'
 import { nearest } from '../kit/nearest.ts'
@@ -87,7 +87,7 @@ class CrossCheck {
     const path = ['connections', name]
     for (const { path: rest, file } of connectionFiles(connection)) {
       const here = [...path, ...rest]
-      const fault = this.#checked.resolved.isOpen(here) ? undefined : fileFault(file, this.#checked.folder)
+      const fault = this.#fileFault(here, file)
       if (fault !== undefined) this.#add(here, fault, { code: 'FILE_UNREADABLE' })
     }
     this.#warnOfPassword([...path, 'url'], connection.url)
@@ -105,25 +105,33 @@ class CrossCheck {
 
   /** Puts each thing that the client objects to at its place in the file. */
   #refusedConnection(path: Path, connection: ConnectionConfig, error: BackhaulError): void {
-    const { places } = this.#checked
-    if (error.problems.length > 0) {
-      for (const problem of error.problems) {
-        const inFile = [
-          [...path, ...problem.path],
-          [...path, 'options', ...problem.path],
-        ].find((at) => places.has(at))
-        if (inFile !== undefined) this.#option({ ...problem, path: inFile }, error.code)
-        else
-          this.#add([...path, 'url'], `has an option "${shownPath(problem.path)}" that ${problem.text}`, {
-            ...problem,
-            code: error.code,
-          })
-      }
-      return
+    const { places, resolved } = this.#checked
+    const url = [...path, 'url']
+    const inFile = (problem: OptionProblem) =>
+      [
+        [...path, ...problem.path],
+        [...path, 'options', ...problem.path],
+      ].find((at) => places.has(at))
+    const inUrl = error.problems.filter((problem) => inFile(problem) === undefined)
+    for (const problem of error.problems) {
+      const at = inFile(problem)
+      if (at !== undefined) this.#option({ ...problem, path: at }, error.code)
     }
-    const block = blockOf(error.code, connection)
-    const here = block !== undefined && places.has([...path, block]) ? [...path, block] : [...path, 'url']
-    this.#push(here, places.value(here), error.message, { code: error.code })
+    if (error.problems.length > inUrl.length && inUrl.length === 0) return
+
+    if (resolved.isTakenApart(url)) {
+      this.#add(url, `is not in order with the values of its references: ${cureOf(error.code)}`, {
+        code: error.code,
+      })
+    } else if (inUrl.length > 0) {
+      for (const { path: option, text, nearest } of inUrl) {
+        this.#add(url, `has an option "${shownPath(option)}" that ${text}`, { nearest, code: error.code })
+      }
+    } else {
+      const block = blockOf(error.code, connection)
+      const here = block !== undefined && places.has([...path, block]) ? [...path, block] : url
+      this.#push(here, places.value(here), error.message, { code: error.code })
+    }
   }
 
   #warnOfPassword(path: Path, url: string): void {
@@ -142,10 +150,14 @@ class CrossCheck {
     if (input.type === 'stdin' && earlier !== undefined) {
       this.#add([...path, 'type'], `takes standard input, which "${earlier}" takes already, keep one of them`)
     }
-    if (input.type !== 'file' || this.#checked.resolved.isOpen([...path, 'path'])) return
-    const fault = fileFault(input.path, this.#checked.folder)
+    const fault = input.type === 'file' ? this.#fileFault([...path, 'path'], input.path) : undefined
     if (fault !== undefined)
       this.#add([...path, 'path'], fault, { severity: 'warning', code: 'FILE_UNREADABLE' })
+  }
+
+  #fileFault(path: Path, file: string): string | undefined {
+    const { resolved, folder } = this.#checked
+    return resolved.isOpen(path) ? undefined : fileFault(file, folder, resolved.written(path))
   }
 
   #route(path: Path, route: RouteConfig): void {
@@ -255,6 +267,13 @@ class CrossCheck {
 function blockOf(code: ErrorCode, connection: ConnectionConfig): string | undefined {
   if (code === 'PLAINTEXT_CREDENTIALS') return connection.auth === undefined ? undefined : 'auth'
   return code === 'INVALID_OPTIONS' || code === 'INVALID_TOPIC' ? 'options' : undefined
+}
+
+function cureOf(code: ErrorCode): string {
+  if (code === 'INVALID_OPTIONS')
+    return 'an option in its query is unknown or does not fit, see the reference page'
+  const { mend } = ERRORS[code]
+  return mend.charAt(0).toLowerCase() + mend.slice(1)
 }
 
 interface ProblemFacts {

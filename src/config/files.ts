@@ -31,14 +31,18 @@ export function connectionFiles({ tls, auth }: Connection): NamedFile[] {
   return files
 }
 
-/** Why a file cannot be read, in words; `undefined` when it can. */
-export function fileFault(file: string, folder: string): string | undefined {
+/**
+ * Why a file cannot be read, in words; `undefined` when it can.
+ *
+ * @param written - the file as it is written, where that has references whose values must not show
+ */
+export function fileFault(file: string, folder: string, written: string | undefined): string | undefined {
   const path = resolve(folder, file)
   try {
     accessSync(path, constants.R_OK)
-    return statSync(path).isDirectory() ? `is a folder, name a file in "${path}"` : undefined
+    return statSync(path).isDirectory() ? unreadable({ code: 'EISDIR' }, written ?? path) : undefined
   } catch (error) {
-    return unreadable(error, path)
+    return unreadable(error, written ?? path)
   }
 }
 

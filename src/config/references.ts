@@ -30,6 +30,8 @@ export interface Resolved {
   readonly mask: (message: string) => string
   /** The text at a path as it is written in the file, where it has a reference. */
   readonly written: (path: Path) => string | undefined
+  /** Whether a value in the text at a path has signs that take an address apart: then a message may show a part of it. */
+  readonly isTakenApart: (path: Path) => boolean
 }
 
 /**
@@ -45,6 +47,7 @@ export function resolveReferences(data: unknown, places: Places, sources: Refere
     isOpen: (path) => resolver.open.some((open) => path.every((key, index) => open[index] === key)),
     mask: (message) => mask(message, resolver.values),
     written: (path) => resolver.written.get(shownPath(path)),
+    isTakenApart: (path) => resolver.takenApart.has(shownPath(path)),
   }
 }
 
@@ -54,6 +57,7 @@ class Resolver {
   /** Values that came from references, and what to show in their place. */
   readonly values = new Map<string, string>()
   readonly written = new Map<string, string>()
+  readonly takenApart = new Set<string>()
   readonly #places: Places
   readonly #sources: ReferenceSources
 
@@ -78,6 +82,7 @@ class Resolver {
       const value = close === '' ? { fault: 'has no "}" at its end' } : this.#look(inner)
       if (typeof value === 'string') {
         if (value !== '') this.values.set(value, whole)
+        if (/[^A-Za-z0-9._~-]/.test(value)) this.takenApart.add(shownPath(path))
         return value
       }
       this.open.push(path)
@@ -132,7 +137,7 @@ interface Fault {
 
 /** Why a file cannot be read and what mends it: `is not there (looked for "/etc/x"), ...`. */
 export function unreadable(error: unknown, path: string): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   if (code === 'ENOENT')
     return `is not there, make "${path}" or mend the path, which is relative to the configuration file`
   if (code === 'EACCES') return `may not be read by this user, change the permissions of "${path}"`
