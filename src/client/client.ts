@@ -58,7 +58,12 @@ export interface ClientParts {
  */
 export class Client implements AsyncDisposable {
   readonly #parts: ClientParts
+  /** The subscriptions that call handlers, each with the promise of its end. */
+  readonly #handled = new Map<Subscription, Promise<void>>()
+  /** Aborted at the end, so that of a connection that others share our subscriptions go. */
+  readonly #end = new AbortController()
   #closing: Promise<void> | undefined
+  #closed = false
 
   /** Use `connect()`. */
   constructor(parts: ClientParts) {
@@ -122,12 +127,13 @@ export class Client implements AsyncDisposable {
   ): Promise<Subscription | HandlerSubscription> {
     if (typeof handlerOrOptions !== 'function') return this.#subscribe(topics, handlerOrOptions)
     const subscription = await this.#subscribe(topics, handlerOptions)
-    return handled(subscription, handlerOrOptions, handlerOptions)
+    return this.#handle(subscription, handlerOrOptions, handlerOptions)
   }
 
   /**
-   * Waits for what was accepted to be delivered, at most `drainTimeoutMs`, then ends the connection, or lets go of a
-   * shared one. What is still pending then is dropped with reason `closed`, and counted. Twice is fine.
+   * Hands nothing more to subscribers, waits for running handlers and for what was accepted to be delivered, at most
+   * `drainTimeoutMs` milliseconds, then ends the connection, or lets go of a shared one. What is still pending then is
+   * dropped with reason `closed`, and counted. Until the handlers are done they can send. Twice is fine.
    */
   close({ drainTimeoutMs = 5000 }: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(drainTimeoutMs)
@@ -140,9 +146,7 @@ export class Client implements AsyncDisposable {
   }
 
   #check(message: OutboundMessage): Message {
-    if (this.#closing !== undefined) {
-      throw new BackhaulError('CLOSED', 'Cannot send: the connection was closed, open a new one')
-    }
+    if (this.#closed) throw closedError('send')
     return this.#parts.outgoing(message, this.#parts.maxPayloadBytes())
   }
 
@@ -151,33 +155,52 @@ export class Client implements AsyncDisposable {
     return stores ? store(pump, message, options, now) : deliver(pump, message, options, now)
   }
 
-  #subscribe(topics: string | readonly string[], options: SubscribeOptions): Promise<Subscription> {
+  async #subscribe(topics: string | readonly string[], options: SubscribeOptions): Promise<Subscription> {
+    if (this.#closing !== undefined) throw closedError('subscribe')
     const list = typeof topics === 'string' ? [topics] : topics
     for (const topic of list) this.#parts.checkTopic(topic)
     const { signal, ...rest } = options
-    return this.#parts.connection.subscribe(list, rest, signal)
+    const end = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal])
+    return this.#parts.connection.subscribe(list, rest, end)
+  }
+
+  #handle(
+    subscription: Subscription,
+    handler: Handler,
+    { concurrency = 1 }: HandlerOptions,
+  ): HandlerSubscription {
+    const done = consume(subscription, handler, { concurrency })
+    // an error is told to whoever awaits `done`; nobody has to
+    const ended = done.catch(() => undefined).finally(() => this.#handled.delete(subscription))
+    this.#handled.set(subscription, ended)
+    const unsubscribe = async () => {
+      subscription.stop()
+      await ended
+      await subscription.unsubscribe()
+    }
+    return { done, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
   }
 
   async #close(drainTimeoutMs: number): Promise<void> {
     const { pump, unwire, release } = this.#parts
-    await pump.drain(AbortSignal.timeout(drainTimeoutMs)).catch(() => undefined)
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(), drainTimeoutMs)
+    for (const subscription of this.#handled.keys()) subscription.stop()
+    await Promise.race([Promise.all(this.#handled.values()), once(limit.signal)])
+    this.#closed = true
+    await pump.drain(limit.signal).catch(() => undefined)
+    clearTimeout(timer)
     await pump.close()
     unwire()
     await release()
+    this.#end.abort()
   }
 }
 
-function handled(
-  subscription: Subscription,
-  handler: Handler,
-  { concurrency = 1 }: HandlerOptions,
-): HandlerSubscription {
-  const done = consume(subscription, handler, { concurrency })
-  const ended = done.catch(() => undefined) // told to whoever awaits `done`; nobody has to
-  const unsubscribe = async () => {
-    subscription.stop()
-    await ended
-    await subscription.unsubscribe()
-  }
-  return { done, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
+function once(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+function closedError(what: string): BackhaulError {
+  return new BackhaulError('CLOSED', `Cannot ${what}: the connection was closed, open a new one`)
 }

@@ -119,6 +119,46 @@ test('close() waits for what is on its way, and everything afterwards is refused
   await client.close()
 })
 
+test('close() waits for running handlers, which may still send, and hands nothing more out', async () => {
+  const address = fresh()
+  const client = await connect(address)
+  await using cloud = await connect(address)
+  await using replies = await cloud.subscribe('replies')
+  let begun: () => void = () => {}
+  const running = new Promise<void>((resolve) => (begun = resolve))
+  let goOn: () => void = () => {}
+  const gate = new Promise<void>((resolve) => (goOn = resolve))
+  const seen: string[] = []
+  await client.subscribe('commands', async ({ payload }) => {
+    seen.push(Buffer.from(payload).toString())
+    begun()
+    await gate
+    await client.send({ topic: 'replies', payload: 'done' })
+  })
+  await cloud.send({ topic: 'commands', payload: 'one' })
+  await cloud.send({ topic: 'commands', payload: 'two' })
+  await running
+  const closing = client.close()
+  goOn()
+  await closing
+  const { value } = await replies.next()
+  assert.equal(Buffer.from(value?.payload ?? []).toString(), 'done')
+  assert.deepEqual(seen, ['one'])
+})
+
+test('close() of a client that shares its connection ends its subscriptions and no others', async () => {
+  const address = fresh()
+  const leaving = await connect(address, { share: true })
+  await using staying = await connect(address, { share: true })
+  await using kept = await staying.subscribe('a')
+  const left = await leaving.subscribe('a')
+  await leaving.close()
+  assert.equal((await left.next()).done, true)
+  await staying.send({ topic: 'a', payload: 'x' })
+  const { value } = await kept.next()
+  assert.equal(value?.topic, 'a')
+})
+
 test('status() begins with the current state and ends with closed', async () => {
   const client = await connect(fresh())
   const states: string[] = []
