@@ -181,12 +181,17 @@ test('outbox: {} accepts in memory before the broker has answered', async () => 
 })
 
 const MISTAKES: readonly (readonly [address: string, options: object, code: string, phrase: RegExp])[] = [
+  ['mqqt://host', {}, 'INVALID_ADDRESS', /"mqqt" is unknown, did you mean "mqtt"/],
   ['constructor://host', {}, 'INVALID_ADDRESS', /"constructor" is unknown/],
   ['memory:', {}, 'INVALID_ADDRESS', /write memory:name/],
   ['memory:x', { tlss: {} }, 'INVALID_OPTIONS', /"tlss" is unknown, did you mean "tls"/],
   ['memory:x', { tls: { ca: 'ca.pem' } }, 'INVALID_OPTIONS', /plaintext/],
   ['memory:x?color=red', {}, 'INVALID_OPTIONS', /"color" is unknown/],
   ['memory:x', { connectTimeoutMs: 'soon' }, 'INVALID_OPTIONS', /length of time such as/],
+  ['mqtt://host.example', { auth: { user: 'a' } }, 'PLAINTEXT_CREDENTIALS', /use mqtts:\/\//],
+  ['mqtt://u:p@host.example', { auth: { user: 'a' } }, 'INVALID_OPTIONS', /keep one of them/],
+  ['mqtt://u:p@host.example', {}, 'PLAINTEXT_CREDENTIALS', /host\.example/],
+  ['mqtts://h', { tls: { insecureSkipVerfy: true } }, 'INVALID_OPTIONS', /did you mean "insecureSkipVerify"/],
 ]
 
 for (const [address, options, code, phrase] of MISTAKES) {
