@@ -117,6 +117,10 @@ export async function handshake(
         fail('final', tlsRequired(context.address))
         return
       }
+      if (first && isHttp(chunk)) {
+        fail('final', violation(context.address, new ProtocolViolation('an answer in HTTP')))
+        return
+      }
       first = false
       try {
         frames.push(chunk)
@@ -153,6 +157,11 @@ export function violation(address: string, cause: unknown): BackhaulError {
     `Cannot speak MQTT with ${address}: the broker sent ${what}, check that the address is of an MQTT broker`,
     cause,
   )
+}
+
+/** Web servers close after so short an answer that it need not be a whole packet. */
+function isHttp(chunk: Buffer): boolean {
+  return chunk.subarray(0, 5).toString('latin1') === 'HTTP/'
 }
 
 function isTlsRecord(chunk: Buffer): boolean {

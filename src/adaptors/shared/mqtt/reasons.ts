@@ -10,6 +10,8 @@ import { BackhaulError } from '../../../contract/index.ts'
 export const FAILURE = 0x80
 /** The broker does not speak our version. */
 export const UNSUPPORTED_VERSION = 0x84
+const NOT_AUTHORIZED = 0x87
+const NOT_LET_IN = "check the user and the password, and the broker's access list"
 
 interface Reason {
   /** Its name in the standard. */
@@ -130,12 +132,12 @@ export function brokerReason(code: number, text?: string): string {
 export function refusal(doing: string, code: number, scope: RefusalScope, text?: string): BackhaulError {
   const reason = REASONS[code] ?? UNKNOWN
   const word = brokerReason(code, text)
-  return new BackhaulError(
-    reason.code,
-    `Cannot ${doing}: the broker says "${word}", ${reason.fix}`,
-    undefined,
-    { scope, brokerReason: word },
-  )
+  // Mosquitto and others say no more than this for a wrong password
+  const fix = code === NOT_AUTHORIZED && scope === 'link' ? NOT_LET_IN : reason.fix
+  return new BackhaulError(reason.code, `Cannot ${doing}: the broker says "${word}", ${fix}`, undefined, {
+    scope,
+    brokerReason: word,
+  })
 }
 
 /** Reasons of PUBACK and PUBREC that are about the message itself. */
