@@ -161,6 +161,10 @@ function meaningOf(cause: unknown, context: NetworkContext): Meaning {
   // records that cannot be read mean "no TLS" only before anything had been understood
   if (known !== undefined && !(known[0] === 'TLS_NOT_SPOKEN' && context.phase !== 'handshake')) return known
   if (context.phase === 'settings') return meaningOfSettings(code, cause)
+  if (context.phase === 'handshake' && isLoss(code) && leftAfterOurCertificate(context)) {
+    // TLS 1.2: all was agreed, then the peer left without an alert, as a server in Node does
+    return ['CLIENT_CERTIFICATE_REFUSED', REFUSED_CERTIFICATE]
+  }
   if (context.phase === 'handshake' && !isLoss(code)) {
     return [
       'TLS_FAILED',
@@ -235,4 +239,8 @@ function isLoss(code: string): boolean {
 
 function textOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : 'no reason given'
+}
+
+function leftAfterOurCertificate(context: NetworkContext): boolean {
+  return context.keysAgreed === true && context.offeredCertificate === true
 }

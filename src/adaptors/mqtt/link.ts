@@ -37,7 +37,9 @@ export const MQTT_CAPABILITIES: Capabilities = {
 
 /** One MQTT session as the rooms above see it. */
 export class MqttLink implements Link {
+  /** What MQTT can do, as far as this broker and version hold it. */
   readonly capabilities: Capabilities
+  /** Version, address and TLS session of the broker. */
   readonly peer: Peer
   readonly #session: MqttSession
 
@@ -52,18 +54,22 @@ export class MqttLink implements Link {
     }
   }
 
+  /** See {@link Link.lost}. */
   get lost(): Promise<BackhaulError> {
     return this.#session.lost
   }
 
+  /** See {@link Link.publish}. */
   publish(batch: readonly Message[], settle: Settle, signal: AbortSignal): void {
     this.#session.publish(batch, settle, signal)
   }
 
+  /** See {@link Link.subscribe}. */
   subscribe(topics: readonly string[], options: SubscribeOptions, signal: AbortSignal): Promise<Deliveries> {
     return this.#session.subscribe(topics, options, signal)
   }
 
+  /** See {@link Link.close}. */
   close(): Promise<void> {
     return this.#session.close()
   }

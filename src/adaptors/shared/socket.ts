@@ -150,8 +150,10 @@ async function answers(request: SocketRequest, signal: AbortSignal): Promise<boo
   if (plain === undefined) return false
   try {
     plain.write(request.plaintextHello ?? '')
-    await once(plain, 'data', { signal: limited })
-    return true
+    return await Promise.race([
+      once(plain, 'data', { signal: limited }).then(() => true),
+      once(plain, 'close', { signal: limited }).then(() => false),
+    ])
   } catch {
     return false
   } finally {
@@ -169,11 +171,11 @@ export async function speaksTls(host: string, port: number, signal: AbortSignal)
   const probe = connectTls({ socket: tcp, rejectUnauthorized: false })
   probe.on('error', ignore)
   try {
-    await Promise.race([
-      once(probe, 'secureConnect', { signal: limited }),
-      once(probe, 'keylog', { signal: limited }),
+    return await Promise.race([
+      once(probe, 'secureConnect', { signal: limited }).then(() => true),
+      once(probe, 'keylog', { signal: limited }).then(() => true),
+      once(probe, 'close', { signal: limited }).then(() => false),
     ])
-    return true
   } catch (cause) {
     return /_ALERT_/.test(systemCode(cause))
   } finally {

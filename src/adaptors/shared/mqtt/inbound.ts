@@ -35,6 +35,7 @@ interface Held {
 
 /** The receiving half of a session. */
 export class Inbound implements ReaderHost {
+  /** Time. */
   readonly clock: Clock
   /** Who gets what. */
   readonly subscriptions: Subscriptions
@@ -99,10 +100,12 @@ export class Inbound implements ReaderHost {
     }
   }
 
+  /** One reader has finished a message. */
   finished(receipt: Receipt | undefined): void {
     if (receipt !== undefined && !this.#ended) this.#receipts.finish(receipt)
   }
 
+  /** So many more (or fewer) wait for readers; pauses and resumes the socket. */
   queued(count: number, bytes: number, qos: number): void {
     if (qos === 0) this.#queuedQos0 += count
     this.#queuedBytes += bytes
@@ -114,6 +117,7 @@ export class Inbound implements ReaderHost {
     }
   }
 
+  /** A reader leaves. */
   leave(reader: Reader): Promise<void> {
     return this.#leave(reader)
   }

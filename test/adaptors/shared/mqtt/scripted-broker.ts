@@ -1,0 +1,153 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+
+import { generate, parser } from 'mqtt-packet'
+import type { Packet } from 'mqtt-packet'
+
+/** One client of a scripted broker. */
+export interface ScriptedClient {
+  /** The connection. */
+  readonly socket: Socket
+  /** Every packet that came, in order. */
+  readonly packets: Packet[]
+  /** Sends a packet. */
+  send(packet: Packet): void
+  /** Sends bytes as they are. */
+  raw(bytes: Uint8Array): void
+  /** Waits until `count` packets of a kind have come, and gives the last of them. */
+  until(cmd: Packet['cmd'], count?: number): Promise<Packet>
+}
+
+/** What the broker does with a packet; without it, the client is only written down. */
+export type Script = (packet: Packet, client: ScriptedClient) => void
+
+/**
+ * A broker that does what the test tells it, right or wrong: the peer that no real broker is willing to be.
+ */
+export class ScriptedBroker {
+  /** The clients, in order of arrival. */
+  readonly clients: ScriptedClient[] = []
+  readonly #server: Server
+  readonly #level: 4 | 5
+
+  private constructor(server: Server, level: 4 | 5) {
+    this.#server = server
+    this.#level = level
+  }
+
+  /** Starts one on a free port. */
+  static async start(script: Script, level: 4 | 5 = 5): Promise<ScriptedBroker> {
+    const server = createServer()
+    const broker = new ScriptedBroker(server, level)
+    server.on('connection', (socket) => broker.#accept(socket, script))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return broker
+  }
+
+  /** Its address. */
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.port}`
+  }
+
+  /** Its port. */
+  get port(): number {
+    const address: AddressInfo | string | null = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  /** The client that came last. */
+  get client(): ScriptedClient {
+    const last = this.clients.at(-1)
+    if (last === undefined) throw new Error('no client has come')
+    return last
+  }
+
+  /** How many connections are open. */
+  get connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
+    })
+  }
+
+  /** Ends it with all connections. */
+  async stop(): Promise<void> {
+    for (const { socket } of this.clients) socket.destroy()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #accept(socket: Socket, script: Script): void {
+    const packets: Packet[] = []
+    const reader = parser({ protocolVersion: this.#level })
+    const options = { protocolVersion: this.#level }
+    const client: ScriptedClient = {
+      socket,
+      packets,
+      send: (packet) => void socket.write(generate(packet, options)),
+      raw: (bytes) => void socket.write(bytes),
+      async until(cmd, count = 1) {
+        for (;;) {
+          const found = packets.filter((packet) => packet.cmd === cmd)[count - 1]
+          if (found !== undefined) return found
+          await once(reader, 'packet')
+        }
+      },
+    }
+    this.clients.push(client)
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk) => reader.parse(chunk))
+    reader.on('error', () => socket.destroy())
+    reader.on('packet', (packet) => {
+      packets.push(packet)
+      script(packet, client)
+    })
+  }
+}
+
+/** Answers CONNECT, PINGREQ, SUBSCRIBE, UNSUBSCRIBE and PUBLISH as a broker should; `more` may change CONNACK. */
+export function wellBehaved(connack: Partial<Packet> = {}): Script {
+  return (packet, client) => {
+    const { messageId } = packet
+    switch (packet.cmd) {
+      case 'connect':
+        client.send({
+          cmd: 'connack',
+          reasonCode: 0,
+          returnCode: 0,
+          sessionPresent: false,
+          ...connack,
+        } as Packet)
+        return
+      case 'pingreq':
+        client.send({ cmd: 'pingresp' })
+        return
+      case 'subscribe':
+        client.send({
+          cmd: 'suback',
+          ...(messageId !== undefined && { messageId }),
+          granted: packet.subscriptions.map((one) => one.qos),
+        })
+        return
+      case 'unsubscribe':
+        client.send({
+          cmd: 'unsuback',
+          ...(messageId !== undefined && { messageId }),
+          granted: packet.unsubscriptions.map(() => 0),
+        })
+        return
+      case 'publish':
+        if (packet.qos === 1) {
+          client.send({ cmd: 'puback', ...(messageId !== undefined && { messageId }), reasonCode: 0 })
+        } else if (packet.qos === 2) {
+          client.send({ cmd: 'pubrec', ...(messageId !== undefined && { messageId }), reasonCode: 0 })
+        }
+        return
+      case 'pubrel':
+        client.send({ cmd: 'pubcomp', ...(messageId !== undefined && { messageId }), reasonCode: 0 })
+        return
+      default:
+    }
+  }
+}
