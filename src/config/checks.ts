@@ -227,12 +227,18 @@ class CrossCheck {
       ...routes.map((route) => entry(route, 'to')),
       ...commands.map((command) => entry(command, 'connection')),
     ])
-    const facts = { severity: 'warning', atKey: true } as const
-    for (const name of this.#inputNames.filter((name) => !usedInputs.has(name))) {
-      this.#add(['inputs', name], 'is used by no route, add one or leave it out', facts)
-    }
-    for (const name of this.#connectionNames.filter((name) => !usedConnections.has(name))) {
-      this.#add(['connections', name], 'is used by no route and no commands, add one or leave it out', facts)
+    this.#warnUnused('inputs', this.#inputNames, usedInputs, 'no route')
+    this.#warnUnused('connections', this.#connectionNames, usedConnections, 'no route and no commands')
+  }
+
+  #warnUnused(block: string, names: readonly string[], used: ReadonlySet<unknown>, by: string): void {
+    // where a name is mistyped, the right one is not unused
+    if ([...used].some((name) => typeof name === 'string' && !names.includes(name))) return
+    for (const name of names.filter((name) => !used.has(name))) {
+      this.#add([block, name], `is used by ${by}, add one or leave it out`, {
+        severity: 'warning',
+        atKey: true,
+      })
     }
   }
 
