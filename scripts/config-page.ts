@@ -1,5 +1,8 @@
+import { memoryOptionsSchema } from '../src/adaptors/memory/options.ts'
+import { mqttOptionsSchema } from '../src/adaptors/mqtt/options.ts'
+import { configSchema } from '../src/config/index.ts'
 import type { JsonSchema } from './config-schema.ts'
-import { configJsonSchema } from './config-schema.ts'
+import { jsonSchemaOf } from './config-schema.ts'
 
 const INTRODUCTION = `# The agent's file
 
@@ -38,9 +41,18 @@ The first line is for editors: with the JSON Schema that is in the package they 
 - What takes the place of \`{sensorId}\` in a topic must be one level of it: no \`/\`, \`+\`, \`#\` or control character.
 `
 
+const PROTOCOLS = {
+  'MQTT (`mqtt://`, `mqtts://`, `ws://`, `wss://`)': mqttOptionsSchema,
+  '`memory:`': memoryOptionsSchema,
+}
+
 /** The text of docs/config.md: the rules of the file, and a table of keys for each of its blocks. */
 export function configPage(): string {
-  return [INTRODUCTION, ...sections(configJsonSchema(), [])].join('\n')
+  const protocols = Object.entries(PROTOCOLS).flatMap(([protocol, schema]) => {
+    const [, ...rest] = sections(jsonSchemaOf(schema), ['connections', '(name)', 'options'])
+    return [`## \`connections.(name).options\` of ${protocol}`, ...rest]
+  })
+  return [INTRODUCTION, ...sections(jsonSchemaOf(configSchema), []), ...protocols].join('\n')
 }
 
 /** A block's own table, then those of the blocks in it. */
@@ -105,11 +117,14 @@ function shownType(property: JsonSchema): string {
         : 'list of blocks'
     case 'object':
       if (property.properties !== undefined) return 'block'
-      return Object.keys(property.additionalProperties ?? {}).length > 0
-        ? 'blocks by name'
-        : 'names and values'
+      return namesAndWhat(property.additionalProperties)
     case undefined:
     default:
       return 'any'
   }
+}
+
+function namesAndWhat(named: JsonSchema['additionalProperties']): string {
+  if (typeof named !== 'object' || Object.keys(named).length === 0) return 'names and values'
+  return named.type === 'string' ? 'texts by name' : 'blocks by name'
 }

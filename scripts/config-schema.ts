@@ -24,9 +24,9 @@ export interface JsonSchema {
 /** Any text may be a reference, which no pattern and no list of words allows for. */
 const REFERENCE = { type: 'string', pattern: String.raw`\$\{(env|file):[^}]+\}` }
 
-/** The JSON Schema of the configuration file, without an allowance for references. */
-export function configJsonSchema(): JsonSchema {
-  const schema = z.toJSONSchema(configSchema, {
+/** The JSON Schema of what may be written for a schema, without an allowance for references. */
+export function jsonSchemaOf(zodSchema: z.ZodType): JsonSchema {
+  const schema = z.toJSONSchema(zodSchema, {
     io: 'input',
     target: 'draft-7',
     // a default is told in the form that the program sees, so zod leaves it out of what may be written
@@ -40,7 +40,7 @@ export function configJsonSchema(): JsonSchema {
 
 /** The text of assets/backhaul.schema.json. */
 export function configSchemaText(): string {
-  const { $schema, ...rest } = configJsonSchema()
+  const { $schema, ...rest } = jsonSchemaOf(configSchema)
   const schema = { $schema, title: 'Backhaul agent configuration', ...withReferences(rest) }
   return `${JSON.stringify(schema, undefined, 2)}\n`
 }

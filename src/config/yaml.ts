@@ -8,7 +8,7 @@ import { Places, shownPath } from './source.ts'
 import type { Position, Problem } from './problem.ts'
 
 /** The largest configuration file in bytes. */
-export const MAX_CONFIG_BYTES = 256 * 1024
+const MAX_CONFIG_BYTES = 256 * 1024
 
 const MAX_FLOW_DEPTH = 32
 const MAX_INDENT = 128
