@@ -92,7 +92,7 @@ function shownDefault(property: JsonSchema): string {
   const { default: fallback } = property
   const isPlain =
     typeof fallback === 'string' || typeof fallback === 'number' || typeof fallback === 'boolean'
-  return isPlain ? `\`${fallback}\`` : ''
+  return isPlain && fallback !== '' ? `\`${fallback}\`` : ''
 }
 
 function shownType(property: JsonSchema): string {
@@ -103,7 +103,10 @@ function shownType(property: JsonSchema): string {
   if (anyOf !== undefined) {
     const [first, second] = anyOf
     if (first?.type === 'boolean') return '`true`, `false`'
-    if (first?.type === 'integer') return shownType(first)
+    if (first?.type === 'integer') {
+      const isDuration = second?.pattern?.includes('ms|s|m') === true
+      return isDuration ? 'length of time such as `5s`, or milliseconds' : shownType(first)
+    }
     return [first, second].map((branch) => (branch === undefined ? '' : shownType(branch))).join(', or ')
   }
   switch (type) {
