@@ -92,7 +92,7 @@ function deliverInTime(
       else reject(error)
     }
     const giveUp = (error: BackhaulError) => {
-      ticket.withdrawn = true
+      pump.withdraw(ticket)
       finish(error)
       room.abort()
     }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 import type { BackhaulError, Capabilities, Clock, Message, Outcome, Settle } from '../contract/index.ts'
 import { backoff } from '../kit/backoff.ts'
 import { Alarm } from './alarm.ts'
@@ -60,6 +62,8 @@ export class Dispatcher {
     this.#context = context
     this.#capabilities = capabilities
     this.#window = new Window(capabilities.maxInFlight, context.maxInFlightBytes)
+    // a link may listen once a batch, and many batches may be on their way: that is no leak
+    setMaxListeners(0, this.#abort.signal)
     this.#pause = new Alarm(context.clock, () => {
       this.#held = false
       this.#run()

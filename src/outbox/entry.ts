@@ -21,14 +21,20 @@ export interface Expiry {
 }
 
 /**
- * Where whoever adds a message and may change their mind follows it. Withdrawing stops what is not on its way: it is
- * dropped, with the reason `withdrawn`, when its turn to go out comes.
+ * Where whoever adds a message and may change their mind follows it. `Pump.withdraw()` stops what is not on its way: it
+ * is dropped, with the reason `withdrawn`, when its turn to go out comes, or within about a second.
  */
 export class Ticket {
   /** True once the message was handed to a link: it may have arrived. */
   wentOut = false
-  /** Set it to have the message not sent, or not sent again. */
+  /** True once the message shall not be sent, or not be sent again. */
   withdrawn = false
+}
+
+/** Why an entry that is not on its way shall be dropped: a policy of its own, or its owner's word. */
+export function dropReason(entry: Entry, monotonicMs: number): 'withdrawn' | 'expired' | undefined {
+  if (entry.ticket?.withdrawn === true) return 'withdrawn'
+  return entry.expiry !== undefined && entry.expiry.deadlineMs <= monotonicMs ? 'expired' : undefined
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { BackhaulError, Clock, DropReason } from '../contract/index.ts'
 import { isPlausibleTime } from '../kit/plausible-clock.ts'
-import type { Entry, Expiry, LaneIndex } from './entry.ts'
+import type { Entry, LaneIndex } from './entry.ts'
+import { dropReason } from './entry.ts'
 import type { Ledger } from './ledger.ts'
 import { Parking } from './parking.ts'
 import { SequenceQueue } from './sequence-queue.ts'
@@ -10,9 +11,9 @@ import { OrderingUnits } from './units.ts'
 /** So many entries are moved out of the way in one go before others get their turn. */
 const MAX_SKIPS = 256
 
-/** Whether what has expired may be dropped: never by a clock that was not set. */
-export function mayExpire(clock: Clock): boolean {
-  return isPlausibleTime(clock.now())
+/** The time by which messages expire: monotonic milliseconds, `-Infinity` while the wall clock was not set. */
+export function expiryTime(clock: Clock): number {
+  return isPlausibleTime(clock.now()) ? clock.monotonic() : -Infinity
 }
 
 /**
@@ -67,12 +68,9 @@ export class Lane {
     for (let skips = 0; skips < MAX_SKIPS; skips += 1) {
       const entry = this.#first()
       if (entry === undefined) return undefined
-      if (entry.expiry !== undefined && this.#hasExpired(entry.expiry)) {
+      if ((entry.expiry !== undefined || entry.ticket !== undefined) && this.#isOver(entry)) {
         this.#remove(entry)
-        this.#drop(entry, 'expired')
-      } else if (entry.ticket?.withdrawn === true) {
-        this.#remove(entry)
-        this.#drop(entry, 'withdrawn')
+        this.#drop(entry)
       } else if (this.#source !== 'parked' && this.parking.holds(entry.message.topic)) {
         this.#remove(entry)
         this.#store.park(entry)
@@ -137,11 +135,11 @@ export class Lane {
     return true
   }
 
-  /** Drops what has expired. Gives the earliest deadline left, `Infinity` for none. */
-  expire(monotonicMs: number): number {
-    const { expired, earliestMs } = this.#front.expire(monotonicMs)
-    for (const entry of expired) this.#drop(entry, 'expired')
-    return Math.min(earliestMs, this.#store.expire(this.#index, monotonicMs, this.#noteExpired))
+  /** Drops what has expired by now, or was withdrawn. Gives the earliest deadline left, `Infinity` for none. */
+  sweep(monotonicMs: number): number {
+    const { over, earliestMs } = this.#front.sweep(monotonicMs)
+    for (const entry of over) this.#drop(entry)
+    return Math.min(earliestMs, this.#store.sweep(this.#index, monotonicMs, this.#noteSwept))
   }
 
   /** Takes out everything that the lane holds itself, at the end. */
@@ -183,9 +181,9 @@ export class Lane {
     else this.#store.takeParked(this.#index, entry.message.topic)
   }
 
-  #drop(entry: Entry, reason: DropReason): void {
+  #drop(entry: Entry): void {
     this.#endTurn(entry)
-    this.#ledger.drop(entry, reason)
+    this.#ledger.drop(entry, reasonOf(entry))
   }
 
   /** The next of an ordering unit comes to the front, from where it stood aside. */
@@ -194,15 +192,19 @@ export class Lane {
     if (next !== undefined) this.#front.add(next)
   }
 
-  #hasExpired({ deadlineMs }: Expiry): boolean {
-    return deadlineMs <= this.#clock.monotonic() && mayExpire(this.#clock)
+  #isOver(entry: Entry): boolean {
+    return dropReason(entry, expiryTime(this.#clock)) !== undefined
   }
 
   readonly #noteFull: Dropped = (messages, bytes, entry) => {
     this.#ledger.noteDrop(this.#index, 'full', messages, bytes, entry)
   }
 
-  readonly #noteExpired: Dropped = (messages, bytes, entry) => {
-    this.#ledger.noteDrop(this.#index, 'expired', messages, bytes, entry)
+  readonly #noteSwept: Dropped = (messages, bytes, entry) => {
+    this.#ledger.noteDrop(this.#index, reasonOf(entry), messages, bytes, entry)
   }
+}
+
+function reasonOf(entry: Entry | undefined): DropReason {
+  return entry?.ticket?.withdrawn === true ? 'withdrawn' : 'expired'
 }

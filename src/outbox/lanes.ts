@@ -87,9 +87,9 @@ export class Lanes {
     return index === 0 && this.#lanes[0].dropOne()
   }
 
-  /** Drops what has expired. Gives the earliest deadline left, `Infinity` for none. */
-  expire(monotonicMs: number): number {
-    return Math.min(...this.#lanes.map((lane) => lane.expire(monotonicMs)))
+  /** Drops what has expired by now, or was withdrawn. Gives the earliest deadline left, `Infinity` for none. */
+  sweep(monotonicMs: number): number {
+    return Math.min(...this.#lanes.map((lane) => lane.sweep(monotonicMs)))
   }
 
   /** Takes out everything that the classes hold themselves, at the end. */

@@ -137,7 +137,7 @@ export class Ledger {
   }
 
   /** The store could not make appended messages safe: they never were accepted. */
-  withdraw(messages: number, bytes: number): void {
+  neverAccepted(messages: number, bytes: number): void {
     this.#leave(messages, bytes)
     this.#accepted -= messages
   }

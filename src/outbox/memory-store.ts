@@ -130,17 +130,17 @@ export class MemoryStore implements Store {
     return report(this.take(lane), dropped)
   }
 
-  /** Drops everything in the lane, parked or not, that has expired. */
-  expire(lane: LaneIndex, monotonicMs: number, dropped: Dropped): number {
+  /** Drops everything in the lane, parked or not, that has expired or was withdrawn. */
+  sweep(lane: LaneIndex, monotonicMs: number, dropped: Dropped): number {
     const { queue, parked } = this.#lanes[lane]
-    const waiting = queue.expire(monotonicMs)
+    const waiting = queue.sweep(monotonicMs)
     let { earliestMs } = waiting
-    for (const entry of waiting.expired) report(entry, dropped)
+    for (const entry of waiting.over) report(entry, dropped)
     for (const [topic, aside] of parked) {
-      const swept = aside.expire(monotonicMs)
+      const swept = aside.sweep(monotonicMs)
       if (aside.length === 0) parked.delete(topic)
-      this.#parked -= swept.expired.length
-      for (const entry of swept.expired) report(entry, dropped)
+      this.#parked -= swept.over.length
+      for (const entry of swept.over) report(entry, dropped)
       earliestMs = Math.min(earliestMs, swept.earliestMs)
     }
     return earliestMs

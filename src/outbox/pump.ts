@@ -12,7 +12,7 @@ import { Drains } from './drains.ts'
 import type { Settled } from './entry.ts'
 import { Entry, expiryAt, LANE_OF } from './entry.ts'
 import type { Ticket } from './entry.ts'
-import { mayExpire } from './lane.ts'
+import { expiryTime } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import type { OnDead } from './ledger.ts'
 import { Ledger } from './ledger.ts'
@@ -116,7 +116,7 @@ export class Pump {
       moved: () => this.#moved(),
     }
     this.#parkRetry = new Alarm(clock, () => this.#retryParked())
-    this.#sweep = new Alarm(clock, () => this.#expire())
+    this.#sweep = new Alarm(clock, () => this.#sweepNow())
     if (store.opening.pending > 0) this.#sweep.set(clock.monotonic() + SWEEP_MIN_MS)
   }
 
@@ -143,6 +143,16 @@ export class Pump {
       throw refusal('MESSAGE_TOO_LARGE', message, state)
     }
     return this.#admission.admit(entry, signal)
+  }
+
+  /**
+   * Whoever added a message gave it up: it is not sent, or not sent again. What is on its way stays so, and may arrive.
+   *
+   * @param ticket - the one that it was added with
+   */
+  withdraw(ticket: Ticket): void {
+    ticket.withdrawn = true
+    this.#setSweep(this.#clock.monotonic())
   }
 
   /** A link is there: everything that waits goes out over it. */
@@ -232,8 +242,8 @@ export class Pump {
         this.#ledger.noteDrop(lane, reason, messages, bytes, entry)
         this.#moved()
       },
-      withdrawn: (messages, bytes) => {
-        this.#ledger.withdraw(messages, bytes)
+      neverSafe: (messages, bytes) => {
+        this.#ledger.neverAccepted(messages, bytes)
         this.#moved()
       },
     })
@@ -298,10 +308,12 @@ export class Pump {
     this.#sweep.set(Math.min(Math.max(deadlineMs, nowMs + SWEEP_MIN_MS), nowMs + SWEEP_MAX_MS))
   }
 
-  #expire(): void {
-    const nowMs = this.#clock.monotonic()
-    // by a clock that was not set nothing expires: look again later
-    this.#setSweep(mayExpire(this.#clock) ? this.#lanes.expire(nowMs) : nowMs + SWEEP_MAX_MS)
+  #sweepNow(): void {
+    const timeMs = expiryTime(this.#clock)
+    const earliestMs = this.#lanes.sweep(timeMs)
+    // while the clock is not set nothing expires: look again later
+    if (timeMs !== -Infinity) this.#setSweep(earliestMs)
+    else if (earliestMs !== Infinity) this.#setSweep(this.#clock.monotonic() + SWEEP_MAX_MS)
     this.#moved()
   }
 

@@ -1,4 +1,5 @@
 import type { Entry } from './entry.ts'
+import { dropReason } from './entry.ts'
 
 /** Above so many slots, an empty queue gives its memory back. */
 const KEPT_SLOTS = 4096
@@ -54,28 +55,28 @@ export class SequenceQueue {
   }
 
   /**
-   * Takes out every entry whose deadline has passed.
+   * Takes out every entry whose deadline has passed, or that was withdrawn.
    *
    * @returns what was taken out, in order, and the earliest deadline left (`Infinity` for none)
    */
-  expire(monotonicMs: number): { expired: Entry[]; earliestMs: number } {
-    const expired: Entry[] = []
+  sweep(monotonicMs: number): { over: Entry[]; earliestMs: number } {
+    const over: Entry[] = []
     let earliestMs = Infinity
     let kept = this.#head
     for (let index = this.#head; index < this.#tail; index += 1) {
       const entry = this.#slots[index]
-      const deadlineMs = entry?.expiry?.deadlineMs ?? Infinity
-      if (entry !== undefined && deadlineMs <= monotonicMs) {
-        expired.push(entry)
+      if (entry === undefined) continue
+      if (dropReason(entry, monotonicMs) !== undefined) {
+        over.push(entry)
       } else {
         this.#slots[kept] = entry
         kept += 1
-        if (deadlineMs < earliestMs) earliestMs = deadlineMs
+        earliestMs = Math.min(earliestMs, entry.expiry?.deadlineMs ?? Infinity)
       }
     }
     this.#slots.fill(undefined, kept, this.#tail)
     this.#tail = kept
-    return { expired, earliestMs }
+    return { over, earliestMs }
   }
 
   #insert(entry: Entry): void {

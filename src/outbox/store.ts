@@ -26,7 +26,7 @@ export interface StoreEvents {
     entry: Entry | undefined,
   ): void
   /** Appended messages could not be made safe: their `safe()` rejects, so they never were accepted. */
-  withdrawn(messages: number, bytes: number): void
+  neverSafe(messages: number, bytes: number): void
 }
 
 /**
@@ -87,11 +87,12 @@ export interface Store {
   /** Drops at least the first message of the lane that was not taken; false when there is none. */
   dropOldest(lane: LaneIndex, dropped: Dropped): boolean
   /**
-   * Drops what has expired by now among the messages that were not taken, as far as that is cheap.
+   * Drops what has expired, or was withdrawn, among the messages that were not taken, as far as that is cheap.
    *
+   * @param monotonicMs - the time; `-Infinity` while nothing may expire
    * @returns the earliest deadline left (monotonic milliseconds), `Infinity` when there is none
    */
-  expire(lane: LaneIndex, monotonicMs: number, dropped: Dropped): number
+  sweep(lane: LaneIndex, monotonicMs: number, dropped: Dropped): number
 
   /**
    * Ends the store. Where it is not durable, everything that was not taken is reported as dropped; where it is,

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { BackhaulError, Priority } from '../../src/contract/index.ts'
 import { PRIORITIES } from '../../src/contract/index.ts'
 import type { FullPolicy, Store } from '../../src/outbox/index.ts'
-import { MemoryStore, Pump } from '../../src/outbox/index.ts'
+import { MemoryStore, Pump, Ticket } from '../../src/outbox/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import type { Fate } from './model-link.ts'
 import { ModelLink } from './model-link.ts'
@@ -26,7 +26,17 @@ interface Sent {
   readonly unit: string
   readonly bytes: number
   readonly expiresAtMs: number
-  state: 'pending' | 'waiting' | 'turnedAway' | 'delivered' | 'dead' | 'expired' | 'full' | 'closed'
+  readonly ticket: Ticket
+  state:
+    | 'pending'
+    | 'waiting'
+    | 'turnedAway'
+    | 'delivered'
+    | 'dead'
+    | 'expired'
+    | 'full'
+    | 'withdrawn'
+    | 'closed'
 }
 
 const END_OF: Readonly<Record<string, Sent['state']>> = {
@@ -34,6 +44,7 @@ const END_OF: Readonly<Record<string, Sent['state']>> = {
   EXPIRED: 'expired',
   OUTBOX_FULL: 'full',
   CLOSED: 'closed',
+  ABORTED: 'withdrawn',
 }
 const LIMITS = { maxMessages: 12, maxBytes: 400 }
 
@@ -70,14 +81,14 @@ class Model {
     const id = `${priority} ${n}`
     const expiresAtMs = livesMs === 0 ? Infinity : this.clock.now() + livesMs
     const unit = `${priority} ${topic}/${key}`
-    const sent: Sent = { n, unit, bytes, expiresAtMs, state: 'waiting' }
+    const sent: Sent = { n, unit, bytes, expiresAtMs, ticket: new Ticket(), state: 'waiting' }
     this.sent.set(id, sent)
     const settled = (error: BackhaulError | undefined) => {
       assert.equal(sent.state, 'pending', `${id} ends once, after it was accepted`)
       sent.state = error === undefined ? 'delivered' : (END_OF[error.code] ?? assert.fail(error.code))
     }
     const message = { id, topic, key, payload: new Uint8Array(bytes), headers: undefined }
-    const options = { priority, expiresAtMs: livesMs === 0 ? undefined : expiresAtMs }
+    const options = { priority, ticket: sent.ticket, expiresAtMs: livesMs === 0 ? undefined : expiresAtMs }
     try {
       void this.pump.add(message, options, settled)?.catch(() => assert.fail('nobody is sent away'))
     } catch {
@@ -110,6 +121,11 @@ class Model {
     if (!this.link.denied.delete(topic)) this.link.denied.add(topic)
   }
 
+  withdraw(pick: number): void {
+    const chosen = [...this.sent.values()][pick % Math.max(1, this.sent.size)]
+    if (chosen !== undefined) this.pump.withdraw(chosen.ticket)
+  }
+
   tick(): void {
     if (this.store instanceof SlowStore) this.store.tick()
   }
@@ -121,10 +137,10 @@ class Model {
   check(): void {
     const { account } = this.pump
     const pending = [...this.sent.values()].filter(({ state }) => state === 'pending')
-    const { full, expired, closed } = account.dropped
+    const { full, expired, withdrawn, closed } = account.dropped
     assert.equal(
       account.accepted,
-      account.delivered + account.pending + account.dead + full + expired + closed,
+      account.delivered + account.pending + account.dead + full + expired + withdrawn + closed,
       'the account holds',
     )
     assert.equal(account.pending, pending.length)
@@ -136,6 +152,7 @@ class Model {
     assert.equal(account.dead, this.count('dead'))
     assert.equal(full, this.count('full', 'turnedAway'))
     assert.equal(expired, this.count('expired'))
+    assert.equal(withdrawn, this.count('withdrawn'))
     assert.ok(account.parked <= account.pending)
     assert.ok(account.pending <= LIMITS.maxMessages && account.pendingBytes <= LIMITS.maxBytes)
     const { inFlight, faults } = this.link
@@ -236,6 +253,7 @@ const steps = fc.array(
         .constantFrom(10, 100, 1000, 30_000)
         .map((ms) => new Step(`wait ${ms} ms`, ({ clock }) => clock.advance(ms))),
     },
+    { weight: 1, arbitrary: index.map((at) => new Step(`withdraw ${at}`, (model) => model.withdraw(at))) },
     { weight: 3, arbitrary: fc.constant(new Step('tick', (model) => model.tick())) },
   ),
   { minLength: 10, maxLength: 120 },

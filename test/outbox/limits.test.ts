@@ -63,6 +63,7 @@ test('Pump with `block` ends a wait with its signal, and serves the next one', a
   const patience = new AbortController()
   const large = add('large', { signal: patience.signal }, 25)
   const small = add('small')
+  await turn()
   patience.abort(new Error('no patience'))
   await assert.rejects(Promise.resolve(large), { code: 'ABORTED' })
   await small

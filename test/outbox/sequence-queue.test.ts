@@ -45,9 +45,9 @@ test('SequenceQueue takes out what has expired and tells the earliest deadline l
       for (let n = 0; n < taken; n += 1) queue.shift()
       const rest = deadlines.map((at, sequence) => ({ at: at ?? Infinity, sequence })).slice(taken)
       const left = rest.filter(({ at }) => at > now)
-      const { expired, earliestMs } = queue.expire(now)
+      const { over, earliestMs } = queue.sweep(now)
       assert.deepEqual(
-        expired.map(({ sequence }) => sequence),
+        over.map(({ sequence }) => sequence),
         rest.filter(({ at }) => at <= now).map(({ sequence }) => sequence),
       )
       assert.equal(earliestMs, Math.min(...left.map(({ at }) => at)))

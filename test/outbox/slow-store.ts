@@ -70,7 +70,7 @@ export class SlowStore implements Store {
     this.#commit?.reject(error)
     this.#commit = undefined
     const bytes = lost.reduce((sum, entry) => sum + entry.bytes, 0)
-    this.#events?.withdrawn(lost.length, bytes)
+    this.#events?.neverSafe(lost.length, bytes)
   }
 
   /** A segment became too old: it drops everything of a lane by itself. */
@@ -122,8 +122,8 @@ export class SlowStore implements Store {
     return this.#inner.dropOldest(lane, dropped)
   }
 
-  expire(lane: LaneIndex, monotonicMs: number, dropped: Dropped): number {
-    return this.#inner.expire(lane, monotonicMs, dropped)
+  sweep(lane: LaneIndex, monotonicMs: number, dropped: Dropped): number {
+    return this.#inner.sweep(lane, monotonicMs, dropped)
   }
 
   async close(
