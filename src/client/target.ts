@@ -51,11 +51,14 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
   if (options.tls !== undefined && !scheme.secure) {
     throw new BackhaulError(
       'INVALID_OPTIONS',
-      `Cannot use TLS settings with "${address.display}": ${address.scheme}:// is plaintext, write ${address.scheme}s://`,
+      `Cannot use TLS settings with "${address.display}": ${scheme.network ? `${address.scheme}:// is plaintext, write ${address.scheme}s://` : `${address.scheme}: never leaves this process, leave them out`}`,
       undefined,
       {
         problems: [
-          problem('tls', `is for TLS, and ${address.scheme}:// is plaintext, write ${address.scheme}s://`),
+          problem(
+            'tls',
+            `is for TLS, and ${scheme.network ? `${address.scheme}:// is plaintext, write ${address.scheme}s://` : `${address.scheme}: never leaves this process, leave them out`}`,
+          ),
         ],
       },
     )
