@@ -15,13 +15,13 @@ export interface Scheme {
 const loadMqtt: Scheme['load'] = async () => (await import('../adaptors/mqtt/index.ts')).mqtt
 const loadMemory: Scheme['load'] = async () => (await import('../adaptors/memory/index.ts')).memory
 
-/** Every scheme that an address may begin with. */
+/** Every scheme that an address may begin with; of two that are equally near to a mistyped one, the first is suggested. */
 export const SCHEMES: Readonly<Record<string, Scheme>> = {
   memory: { secure: false, network: false, load: loadMemory },
-  mqtt: { secure: false, network: true, load: loadMqtt },
   mqtts: { secure: true, network: true, load: loadMqtt },
-  ws: { secure: false, network: true, load: loadMqtt },
   wss: { secure: true, network: true, load: loadMqtt },
+  mqtt: { secure: false, network: true, load: loadMqtt },
+  ws: { secure: false, network: true, load: loadMqtt },
 }
 
 /**

@@ -131,6 +131,15 @@ export class Client implements AsyncDisposable {
   }
 
   /**
+   * Waits until nothing that this client accepted is pending. What is sent meanwhile is waited for too.
+   *
+   * @throws BackhaulError `ABORTED` when the signal aborts first; `CLOSED`.
+   */
+  drain(signal: AbortSignal): Promise<void> {
+    return this.#parts.pump.drain(signal)
+  }
+
+  /**
    * Hands nothing more to subscribers, waits for running handlers and for what was accepted to be delivered, at most
    * `drainTimeoutMs` milliseconds, then ends the connection, or lets go of a shared one. What is still pending then is
    * dropped with reason `closed`, and counted. Until the handlers are done they can send. Twice is fine.
