@@ -1,0 +1,156 @@
+import type { Dispatcher } from '../actions/index.ts'
+import type { Client } from '../client/index.ts'
+import type { Reply } from '../codec/index.ts'
+import { decodeCommand, encodeReply } from '../codec/index.ts'
+import type { Clock, Delivery, Logger } from '../contract/index.ts'
+import { BackhaulError } from '../contract/index.ts'
+import type { CommandHealth } from './health.ts'
+import { shortError } from './input-runner.ts'
+import { limitLog } from './log-limit.ts'
+import { pause, unlessAborted } from './pause.ts'
+
+/** After a refusal the subscription is tried again so much later, in milliseconds. */
+const REFUSED_RETRY_MS = 60_000
+/** How many commands of one channel may be in work at once. */
+const CONCURRENCY = 16
+
+/** What a {@link CommandChannel} is made of. */
+export interface CommandChannelParts {
+  /** The connection's name. */
+  readonly connection: string
+  /** The connection itself. */
+  readonly client: Client
+  /** Where commands arrive. */
+  readonly topics: readonly string[]
+  /** Where replies go. */
+  readonly replyTopic: string
+  /** The commands that may come this way; `undefined` for all. */
+  readonly allow: readonly string[] | undefined
+  /** Carries commands out. */
+  readonly dispatcher: Dispatcher
+  /** The device that answers. */
+  readonly deviceId: string
+  /** The log. */
+  readonly logger: Logger
+  /** Where time comes from. */
+  readonly clock: Clock
+}
+
+/**
+ * Takes the commands of one connection: each is decoded, carried out, answered on the reply topic, and acknowledged once
+ * the outbox has the reply. A message that is no command is answered too. Nothing that arrives can end it.
+ */
+export class CommandChannel {
+  readonly #parts: CommandChannelParts
+  readonly #warn: Logger['warn']
+  #subscribed = false
+  #received = 0
+  #answered = 0
+  #failed = 0
+  #error: BackhaulError | undefined
+
+  constructor(parts: CommandChannelParts) {
+    this.#parts = parts
+    this.#warn = limitLog(parts.logger.warn, parts.clock)
+  }
+
+  /** The channel's state and counts. */
+  get health(): CommandHealth {
+    return {
+      connection: this.#parts.connection,
+      subscribed: this.#subscribed,
+      received: this.#received,
+      answered: this.#answered,
+      failed: this.#failed,
+      error: shortError(this.#error),
+    }
+  }
+
+  /** Subscribes, for as long as it takes, and works until the signal aborts and what runs has been answered. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { topics, connection, clock, logger } = this.#parts
+    while (!signal.aborted) {
+      try {
+        await this.#serve(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#error = known(error)
+        const { code, message } = this.#error
+        logger.error({ connection, topics, code, error: message }, 'commands cannot be taken')
+      } finally {
+        this.#subscribed = false
+      }
+      await pause(REFUSED_RETRY_MS, clock, signal)
+    }
+  }
+
+  async #serve(signal: AbortSignal): Promise<void> {
+    const { client, topics, connection, logger } = this.#parts
+    // the signal ends only the wait for the broker: what has been taken is still answered and acknowledged
+    const subscribing = new AbortController()
+    const giveUp = () => subscribing.abort()
+    signal.addEventListener('abort', giveUp)
+    const options = { concurrency: CONCURRENCY, signal: subscribing.signal }
+    const subscription = await client
+      .subscribe(topics, (delivery) => this.#take(delivery), options)
+      .finally(() => signal.removeEventListener('abort', giveUp))
+    this.#subscribed = true
+    this.#error = undefined
+    logger.info({ connection, topics }, 'commands are taken')
+    try {
+      await unlessAborted(subscription.done, signal)
+    } finally {
+      await subscription.unsubscribe()
+    }
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
+    const { client, replyTopic, connection } = this.#parts
+    // a reply of ours that a pattern brings back is no command: answering it would never end
+    if (delivery.topic === replyTopic) return
+    this.#received += 1
+    const reply = await this.#answer(delivery)
+    if (reply.status === 'error') {
+      const { code, message } = reply.error
+      this.#warn({ connection, id: reply.id, command: reply.command, code, error: message }, 'command failed')
+    }
+    try {
+      await client.send({ topic: replyTopic, payload: encodeReply(reply) }, { priority: 'control' })
+      this.#answered += 1
+      if (reply.status === 'error') this.#failed += 1
+    } catch (error) {
+      const { code, message } = known(error)
+      this.#warn({ connection, code, error: message }, 'reply was not taken, the command comes again')
+      throw error
+    }
+  }
+
+  async #answer(delivery: Delivery): Promise<Reply> {
+    const { deviceId, clock, dispatcher } = this.#parts
+    const decoded = decodeCommand(delivery.payload)
+    const { id, command } = decoded.ok ? decoded.command : decoded
+    const answer = decoded.ok
+      ? (this.#refusal(decoded.command.command) ?? (await dispatcher.dispatch(decoded.command)))
+      : decoded
+    const head = { id, command, device: deviceId, time: new Date(clock.now()).toISOString() }
+    return 'error' in answer
+      ? { ...head, status: 'error', error: answer.error }
+      : { ...head, status: 'ok', result: answer.result }
+  }
+
+  #refusal(command: string): { ok: false; error: BackhaulError } | undefined {
+    const { allow, connection } = this.#parts
+    if (allow === undefined || allow.includes(command)) return undefined
+    const error = new BackhaulError(
+      'NOT_AUTHORIZED',
+      `Cannot carry out "${command}": the policy of this device does not let it come over "${connection}", it allows: ${allow.join(', ') || 'nothing'}`,
+    )
+    return { ok: false, error }
+  }
+}
+
+function known(error: unknown): BackhaulError {
+  if (error instanceof BackhaulError) return error
+  const text = error instanceof Error ? error.message : String(error)
+  return new BackhaulError('INTERNAL', `Cannot take commands: ${text}, report it`, error)
+}
