@@ -78,9 +78,10 @@ export class Dispatcher {
   #unknown(name: string): BackhaulError {
     const shown = name.length > 64 ? `${name.slice(0, 64)}...` : name
     const known = this.known.join(', ')
+    const near = suggestion(shown, this.known)
     return new BackhaulError(
       'COMMAND_UNKNOWN',
-      `Cannot carry out "${shown}": this device has no such command${suggestion(shown, this.known)}, known are: ${known}`,
+      `Cannot carry out "${shown}": this device has no such command${near === '' ? ', it' : `${near} It`} knows: ${known}`,
     )
   }
 

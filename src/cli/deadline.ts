@@ -1,0 +1,37 @@
+import { BackhaulError } from '../contract/index.ts'
+
+/** A limit of time over several steps, beginning now. */
+export interface Deadline {
+  /** Milliseconds that are left, at least 1; `undefined` where there is no limit. */
+  leftMs(): number | undefined
+  /** Aborts, with a `TIMEOUT` error as its reason, when the time is over. */
+  readonly signal: AbortSignal
+  /** Ends it without consequences. */
+  cancel(): void
+}
+
+/**
+ * Starts a deadline.
+ *
+ * @param what - completes "Cannot ...", called when the time is over
+ */
+export function startDeadline(limitMs: number | undefined, what: () => string): Deadline {
+  const controller = new AbortController()
+  if (limitMs === undefined) {
+    return { leftMs: () => undefined, signal: controller.signal, cancel: () => undefined }
+  }
+  const endsAt = performance.now() + limitMs
+  const timer = setTimeout(() => {
+    controller.abort(
+      new BackhaulError(
+        'TIMEOUT',
+        `Cannot ${what()}: the deadline of ${limitMs} ms passed, raise --deadline`,
+      ),
+    )
+  }, limitMs)
+  return {
+    leftMs: () => Math.max(1, Math.round(endsAt - performance.now())),
+    signal: controller.signal,
+    cancel: () => clearTimeout(timer),
+  }
+}
