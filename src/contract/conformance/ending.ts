@@ -243,6 +243,12 @@ async function noSockets(scope: Scope): Promise<void> {
   assert.ok((await count()) > 0, 'an open link is no socket: the harness counts something else')
   await useLink(scope, link)
   await scope.close(link)
+  // the cut comes first: it would hide what the dials below leave behind
+  if (scope.harness.faults?.cut !== undefined) {
+    const cut = await scope.dial()
+    await scope.fault('cut')()
+    await scope.lost(cut)
+  }
   const client = await scope.harness.client('plain')
   const abort = new AbortController()
   const asked = scope.harness.adaptor.dial(client, abort.signal)
@@ -253,11 +259,6 @@ async function noSockets(scope: Scope): Promise<void> {
       'the dial of a stranger',
       scope.harness.adaptor.dial(await scope.harness.stranger(), neverAborted()),
     )
-  }
-  if (scope.harness.faults?.cut !== undefined) {
-    const cut = await scope.dial()
-    await scope.fault('cut')()
-    await scope.lost(cut)
   }
   await until(scope.waitMs, 'the end of every socket', async () => (await count()) === 0)
 }

@@ -114,11 +114,10 @@ export class Receiver {
   readonly firsts: string[] = []
   /** Faults that were seen on the way. */
   readonly faults: string[] = []
-  /** Told of each first arrival. */
-  onFirst: (count: number) => void = () => undefined
   readonly #scope: Scope
   readonly #subscription: DurableReader
   readonly #attempts: ReadonlyMap<string, number>
+  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = []
   #links = 0
 
   /** @param attempts - how often each message was handed to a link, to tell which repeats are allowed */
@@ -126,6 +125,12 @@ export class Receiver {
     this.#scope = scope
     this.#subscription = subscription
     this.#attempts = attempts
+  }
+
+  /** Resolves when so many messages have arrived. */
+  hasHad(count: number): Promise<void> {
+    if (this.firsts.length >= count) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push({ count, resolve }))
   }
 
   /** The first subscription, which must be there before the first message goes out. Then `run()`. */
@@ -162,7 +167,9 @@ export class Receiver {
     if (before === undefined) {
       this.arrivals.set(sentAs, { count: 1, link: this.#links })
       this.firsts.push(payload)
-      this.onFirst(this.firsts.length)
+      for (const { count, resolve } of this.#waiting) {
+        if (this.firsts.length >= count) resolve()
+      }
       return
     }
     before.count += 1

@@ -6,7 +6,7 @@ import { DurableReader } from './durability.ts'
 import { checkLoad, numbered, Receiver, Sender } from './load.ts'
 import type { Scope } from './scope.ts'
 import { checkDelivered } from './settlements.ts'
-import { pause, settles, until } from './waiting.ts'
+import { pause, settles, within } from './waiting.ts'
 
 const underLoad: readonly Need[] = [can('subscribes'), durable('subscribes', 'redelivers')]
 
@@ -125,18 +125,18 @@ async function load(scope: Scope, strike: (line: Line) => Promise<void>): Promis
   checkLoad(sender, receiver)
 }
 
+/** Waits until so many messages have arrived; fails early when the sender has. */
 async function arrived(
   scope: Scope,
   receiver: Receiver,
   count: number,
   sending: Promise<void>,
 ): Promise<void> {
-  let failure: unknown
-  sending.catch((error: unknown) => (failure = error))
-  await until(scope.waitMs * 3, `the arrival of ${count} messages`, () => {
-    if (failure !== undefined) throw failure
-    return receiver.firsts.length >= count
+  const failed = new Promise<never>((_, reject) => {
+    sending.catch(reject)
   })
+  const there = Promise.race([receiver.hasHad(count), failed])
+  await within(scope.waitMs * 3, `the arrival of ${count} messages`, there)
 }
 
 async function slowLine(scope: Scope): Promise<void> {

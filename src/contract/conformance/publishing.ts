@@ -8,7 +8,7 @@ import type { Scope } from './scope.ts'
 import { bytesOf, textOf } from './scope.ts'
 import type { Settlements } from './settlements.ts'
 import { checkDelivered } from './settlements.ts'
-import { pause } from './waiting.ts'
+import { pause, settles } from './waiting.ts'
 
 /** What `publish()` owes. */
 export const PUBLISHING: readonly Behaviour[] = [
@@ -230,6 +230,7 @@ async function abortFailsInSilence(scope: Scope): Promise<void> {
   abort.abort()
   // long before the keep-alive ends the link
   const outcomes = await settlements.all(Math.min(scope.waitMs, scope.harness.promises.freezeNoticedMs / 4))
+  assert.ok(!(await settles(1, link.lost)), 'the link ended')
   await scope.fault('freeze')(false)
   assert.ok(
     outcomes.every(({ kind }) => kind === 'failed'),

@@ -51,8 +51,14 @@ export class Reader {
     while (!wanted(await this.next(what))) continue
   }
 
-  /** Checks that the stream ends in time, and gives what came before. */
-  async end(): Promise<Delivery[]> {
+  /** Checks that the stream ends in time, and gives what came before. May be awaited later. */
+  end(): Promise<Delivery[]> {
+    const ended = this.#readOn()
+    ended.catch(() => undefined)
+    return ended
+  }
+
+  async #readOn(): Promise<Delivery[]> {
     const rest: Delivery[] = []
     for (;;) {
       const result = await within(this.#waitMs, 'the end of the stream', this.#ask())
@@ -68,7 +74,10 @@ export class Reader {
   }
 
   #ask(): Promise<IteratorResult<Delivery, unknown>> {
-    this.#pending ??= this.stream.next()
+    if (this.#pending === undefined) {
+      this.#pending = this.stream.next()
+      this.#pending.catch(() => undefined)
+    }
     return this.#pending
   }
 }

@@ -16,6 +16,7 @@ export class Settlements {
   /** Told of each first outcome. */
   onOutcome: (index: number, outcome: Outcome) => void = () => undefined
   readonly #all: Promise<void>
+  readonly #strays: number[] = []
   #left: number
   #finish: () => void = () => undefined
 
@@ -34,7 +35,10 @@ export class Settlements {
   /** To be handed to `publish()`. */
   readonly settle = (index: number, outcome: Outcome): void => {
     const count = this.counts[index]
-    assert.ok(count !== undefined, `settle() was called for index ${index} of ${this.messages.length}`)
+    if (count === undefined) {
+      this.#strays.push(index)
+      return
+    }
     this.counts[index] = count + 1
     if (count > 0) return
     this.outcomes[index] = outcome
@@ -56,6 +60,7 @@ export class Settlements {
 
   /** Checks that every message was settled exactly once up to now. */
   checkOnce(): void {
+    assert.deepEqual(this.#strays, [], 'settle() was called for messages that are not in the batch')
     const wrong = this.counts.findIndex((count) => count !== 1)
     assert.equal(wrong, -1, `message ${wrong} was settled ${this.counts[wrong]} times`)
   }
