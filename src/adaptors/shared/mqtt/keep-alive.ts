@@ -70,8 +70,11 @@ export class KeepAlive {
     this.#arm()
     if (this.#isDead()) {
       this.#verdict ??= setImmediate(() => {
-        this.#verdict = undefined
-        if (this.#isDead()) this.#dead()
+        // the first one may come before the socket is looked at, the second one comes after
+        this.#verdict = setImmediate(() => {
+          this.#verdict = undefined
+          if (this.#isDead()) this.#dead()
+        })
       })
       return
     }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
 import { generate, parser } from 'mqtt-packet'
-import type { Packet } from 'mqtt-packet'
+import type { IConnackPacket, Packet } from 'mqtt-packet'
 
 /** One client of a scripted broker. */
 export interface ScriptedClient {
@@ -80,7 +80,9 @@ export class ScriptedBroker {
 
   #accept(socket: Socket, script: Script): void {
     const packets: Packet[] = []
+    // several waits at once are usual
     const reader = parser({ protocolVersion: this.#level })
+    reader.setMaxListeners(0)
     const options = { protocolVersion: this.#level }
     const client: ScriptedClient = {
       socket,
@@ -95,6 +97,8 @@ export class ScriptedBroker {
         }
       },
     }
+    // as a broker that has set TCP_NODELAY: answers are not held back for ours
+    socket.setNoDelay(true)
     this.clients.push(client)
     socket.on('error', () => undefined)
     socket.on('data', (chunk) => reader.parse(chunk))
@@ -106,48 +110,36 @@ export class ScriptedBroker {
   }
 }
 
-/** Answers CONNECT, PINGREQ, SUBSCRIBE, UNSUBSCRIBE and PUBLISH as a broker should; `more` may change CONNACK. */
-export function wellBehaved(connack: Partial<Packet> = {}): Script {
+/** What `wellBehaved` grants. */
+export interface Grants {
+  /** Whether it had kept a session. */
+  readonly sessionPresent?: boolean
+  /** Properties of CONNACK. */
+  readonly properties?: NonNullable<IConnackPacket['properties']>
+  /** False: PUBLISH and PUBREL stay unanswered. */
+  readonly acknowledges?: boolean
+}
+
+/** Answers everything as a broker should, within what it grants. */
+export function wellBehaved(grants: Grants = {}): Script {
+  const { sessionPresent = false, properties, acknowledges = true } = grants
   return (packet, client) => {
-    const { messageId } = packet
-    switch (packet.cmd) {
-      case 'connect':
-        client.send({
-          cmd: 'connack',
-          reasonCode: 0,
-          returnCode: 0,
-          sessionPresent: false,
-          ...connack,
-        } as Packet)
-        return
-      case 'pingreq':
-        client.send({ cmd: 'pingresp' })
-        return
-      case 'subscribe':
-        client.send({
-          cmd: 'suback',
-          ...(messageId !== undefined && { messageId }),
-          granted: packet.subscriptions.map((one) => one.qos),
-        })
-        return
-      case 'unsubscribe':
-        client.send({
-          cmd: 'unsuback',
-          ...(messageId !== undefined && { messageId }),
-          granted: packet.unsubscriptions.map(() => 0),
-        })
-        return
-      case 'publish':
-        if (packet.qos === 1) {
-          client.send({ cmd: 'puback', ...(messageId !== undefined && { messageId }), reasonCode: 0 })
-        } else if (packet.qos === 2) {
-          client.send({ cmd: 'pubrec', ...(messageId !== undefined && { messageId }), reasonCode: 0 })
-        }
-        return
-      case 'pubrel':
-        client.send({ cmd: 'pubcomp', ...(messageId !== undefined && { messageId }), reasonCode: 0 })
-        return
-      default:
+    const messageId = packet.messageId ?? 0
+    const { cmd } = packet
+    if (cmd === 'connect') {
+      client.send({ cmd: 'connack', ...OK, sessionPresent, ...(properties && { properties }) })
+    } else if (cmd === 'pingreq') {
+      client.send({ cmd: 'pingresp' })
+    } else if (cmd === 'subscribe') {
+      client.send({ cmd: 'suback', messageId, granted: packet.subscriptions.map((one) => one.qos) })
+    } else if (cmd === 'unsubscribe') {
+      client.send({ cmd: 'unsuback', messageId, granted: packet.unsubscriptions.map(() => 0) })
+    } else if (cmd === 'publish' && packet.qos > 0 && acknowledges) {
+      client.send({ cmd: packet.qos === 1 ? 'puback' : 'pubrec', messageId, reasonCode: 0 })
+    } else if (cmd === 'pubrel' && acknowledges) {
+      client.send({ cmd: 'pubcomp', messageId, reasonCode: 0 })
     }
   }
 }
+
+const OK = { reasonCode: 0, returnCode: 0 }
