@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { BackhaulError } from '../contract/index.ts'
 import { packageVersion } from '../kit/version.ts'
 import { checkCommand } from './check.ts'
-
+import { demoCommand } from './demo/command.ts'
 import { exitCodeLines } from './exit-codes.ts'
 import type { CliIo } from './io.ts'
 import { isClosedPipe } from './io.ts'
@@ -60,7 +60,7 @@ function createProgram(io: CliIo, failedIn: (command: string) => void): Command 
     .description('Secure, bidirectional messaging between the edge and the cloud.')
     .version(packageVersion())
     .addHelpText('after', EXAMPLES)
-  const commands = [runCommand(io), checkCommand(io), pubCommand(io), subCommand(io)]
+  const commands = [demoCommand(io), runCommand(io), checkCommand(io), pubCommand(io), subCommand(io)]
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands]) {
     const name = command === program ? 'backhaul' : `backhaul ${command.name()}`
