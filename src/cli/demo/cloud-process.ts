@@ -78,7 +78,8 @@ export class CloudProcess {
   }
 
   #take(message: unknown): void {
-    const report = cloudReportSchema.parse(message)
+    const report = cloudReportSchema.safeParse(message).data
+    if (report === undefined) return this.#fail('it told something that makes no sense')
     switch (report.report) {
       case 'ready':
         this.peer = report.peer

@@ -1,4 +1,4 @@
-export type { BrokerConnection, GuardOptions, Refusal } from './broker-guard.ts'
-export type { EmbeddedBroker, EmbeddedBrokerOptions, Listener, ListenerTls } from './embedded-broker.ts'
+export type { Refusal } from './broker-guard.ts'
+export type { EmbeddedBroker, EmbeddedBrokerOptions, Listener } from './embedded-broker.ts'
 export { startEmbeddedBroker } from './embedded-broker.ts'
 export type { TopicRule } from './topic-rules.ts'

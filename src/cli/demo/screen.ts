@@ -12,7 +12,7 @@ export function wantsColour(output: Output, env: Readonly<Record<string, string 
 }
 
 /** Whether a stream is a terminal. */
-export function isTerminal(output: Output): boolean {
+function isTerminal(output: Output): boolean {
   return 'isTTY' in output && output.isTTY === true
 }
 
