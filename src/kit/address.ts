@@ -9,10 +9,14 @@ import { BackhaulError } from '../contract/index.ts'
 export function parseAddress(text: string): Address {
   const shown = redactAddress(text)
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase()
-  if (scheme === undefined) {
-    throw bad(shown, 'it has no scheme, write for example mqtts://broker.example:8883')
+  const rest = text.slice((scheme?.length ?? 0) + 1)
+  // a host and its port look like a scheme and a path
+  if (scheme === undefined || /^\d+(?:\/|$)/.test(rest)) {
+    throw bad(
+      shown,
+      `it has no scheme, write for example mqtts://${scheme === undefined ? 'broker.example:8883' : shown}`,
+    )
   }
-  const rest = text.slice(scheme.length + 1)
   const [beforeQuery, queryText] = splitOnce(rest, '?')
   if (!rest.startsWith('//')) {
     return {

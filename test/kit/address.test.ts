@@ -30,6 +30,7 @@ test('parseAddress() reads several hosts, IPv6 and addresses without a host', ()
 
 const MISTAKES: readonly (readonly [text: string, phrase: RegExp])[] = [
   ['broker.example', /no scheme, write for example/],
+  ['broker.example:8883', /no scheme, write for example mqtts:\/\/broker.example:8883/],
   ['mqtt://', /not a host/],
   ['mqtt://host:99999', /port is from 1 to 65535/],
   ['mqtt://host:0', /port is from 1 to 65535/],

@@ -77,7 +77,7 @@ const MISTAKES: readonly Mistake[] = [
     edit: [['mqtts://broker', 'broker']],
     at: [6, 10],
     code: 'INVALID_ADDRESS',
-    fix: 'is unknown, known are memory, mqtt, mqtts',
+    fix: 'it has no scheme, write for example mqtts://broker.example:8883',
   },
   {
     what: 'a port beyond 65535',
