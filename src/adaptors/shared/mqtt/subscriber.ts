@@ -3,6 +3,7 @@ import type { ISubscription } from 'mqtt-packet'
 
 import type { Deliveries, SubscribeOptions } from '../../../contract/index.ts'
 import { BackhaulError } from '../../../contract/index.ts'
+import { deferred } from '../../../kit/deferred.ts'
 import { checkTopicFilter } from '../topic-filter.ts'
 import type { Inbound } from './inbound.ts'
 import type { Output } from './output.ts'
@@ -43,15 +44,21 @@ export class Subscriber {
       maxInWork: options.maxInWork,
       shared: texts.some((text) => text.startsWith(SHARED)),
     })
+    const gaveUp = deferred<never>()
+    // after the grant nobody waits for it any more
+    gaveUp.promise.catch(() => undefined)
     const onAbort = (): void => {
       void reader.return()
+      gaveUp.reject(aborted())
     }
     signal.addEventListener('abort', onAbort, { once: true })
     reader.onEnd = () => signal.removeEventListener('abort', onAbort)
     try {
       const granted = this.#ask(texts, reader)
       this.#inbound.release()
-      for (const { filters, answer } of granted) this.#judge(filters, await answer)
+      for (const { filters, answer } of granted) {
+        this.#judge(filters, await Promise.race([answer, gaveUp.promise]))
+      }
       if (signal.aborted) throw aborted()
       return reader
     } catch (error) {
