@@ -43,6 +43,11 @@ export interface Promises {
   readonly refusedPayloadBytes: number | undefined
   /** The keep-alive of the links that `client()` leads to, in milliseconds, where it is short enough to wait for. */
   readonly keepAliveMs: number | undefined
+  /**
+   * The broker may hand what waited for a lasting subscription to it twice when it comes back, unmarked. Delivery is still
+   * at least once; without this, a repeat of what was sent once and arrived on the same link is a fault. @default false
+   */
+  readonly repeatsOnResume?: boolean
   /** Within how many milliseconds a link notices that nothing answers any more. */
   readonly freezeNoticedMs: number
 }

@@ -173,7 +173,8 @@ export class Receiver {
       return
     }
     before.count += 1
-    const allowed = (this.#attempts.get(sentAs) ?? 0) > 1 || before.link < this.#links
+    const resumed = this.#links > 1 && this.#scope.harness.promises.repeatsOnResume === true
+    const allowed = (this.#attempts.get(sentAs) ?? 0) > 1 || before.link < this.#links || resumed
     if (!allowed) this.faults.push(`${payload} came twice, though it was sent once and was not in flight`)
     before.link = this.#links
   }
