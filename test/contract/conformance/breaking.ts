@@ -1,7 +1,8 @@
 import type { Runner } from '../../../src/contract/conformance/index.ts'
-import type { Adaptor, Deliveries, Delivery, Link } from '../../../src/contract/index.ts'
+import type { Adaptor, Capabilities, Deliveries, Delivery, Link } from '../../../src/contract/index.ts'
 import type { MemoryOptions } from '../../../src/adaptors/memory/index.ts'
 import type { MemoryHarness } from '../../adaptors/memory/harness.ts'
+import { memoryHarness } from '../../adaptors/memory/harness.ts'
 
 /** Changes a harness so that its adaptor breaks the contract. */
 export type Breaking = (harness: MemoryHarness) => MemoryHarness
@@ -46,7 +47,8 @@ export function breakDeliveries(change: (delivery: Delivery) => Partial<Delivery
   }))
 }
 
-function withDelivery(delivery: Delivery, change: Partial<Delivery>): Delivery {
+/** A delivery with some of it replaced. */
+export function withDelivery(delivery: Delivery, change: Partial<Delivery>): Delivery {
   const { topic, payload, key, headers, id, redelivered, retained } = delivery
   return {
     topic,
@@ -60,6 +62,17 @@ function withDelivery(delivery: Delivery, change: Partial<Delivery>): Delivery {
     nack: (delayMs) => delivery.nack(delayMs),
     ...change,
   }
+}
+
+/** Another broker behind the same harness: it can do less than the adaptor says. */
+export function weaker(
+  { adaptor: { capabilities }, promises }: MemoryHarness,
+  really: Partial<Capabilities>,
+): MemoryHarness {
+  const weak = memoryHarness({ capabilities: really }, promises)
+  const dial: MemoryHarness['adaptor']['dial'] = async (request, signal) =>
+    withChange(await weak.adaptor.dial(request, signal), { capabilities })
+  return { ...weak, adaptor: { ...weak.adaptor, capabilities, dial } }
 }
 
 /** A stream with every delivery changed. */
@@ -110,5 +123,15 @@ export function collecting(): { readonly runner: Runner; readonly report: () => 
       await chain
       return result
     },
+  }
+}
+
+/** Says that it can do less than it does: the behaviours for such adaptors look at it then. */
+export function claiming(claimed: Partial<Capabilities>): Breaking {
+  return (harness) => {
+    const capabilities = { ...harness.adaptor.capabilities, ...claimed }
+    const dial: MemoryHarness['adaptor']['dial'] = async (request, signal) =>
+      withChange(await harness.adaptor.dial(request, signal), { capabilities })
+    return { ...harness, adaptor: { ...harness.adaptor, capabilities, dial } }
   }
 }

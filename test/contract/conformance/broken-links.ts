@@ -1,9 +1,11 @@
-import type { Message, Outcome } from '../../../src/contract/index.ts'
+import type { Link, Message, Outcome } from '../../../src/contract/index.ts'
 import { BackhaulError } from '../../../src/contract/index.ts'
+import type { MemoryHarness } from '../../adaptors/memory/harness.ts'
 import { memoryHarness } from '../../adaptors/memory/harness.ts'
 import type { Broken } from './broken-adaptors.ts'
-import { weaker } from './broken-adaptors.ts'
-import { breakAdaptor, breakLinks } from './breaking.ts'
+import { breakAdaptor, breakLinks, claiming, weaker } from './breaking.ts'
+
+type Request = Parameters<MemoryHarness['adaptor']['dial']>[0]
 
 const never = new AbortController().signal
 
@@ -52,16 +54,16 @@ export const BROKEN_LINKS: readonly Broken[] = [
   },
   {
     fault: 'ignores that dial() was aborted',
-    found: ['aborting dial() rejects with ABORTED'],
+    found: ['aborting dial() rejects with ABORTED', 'aborting dial() works while the broker is silent'],
     breaking: breakAdaptor((adaptor) => ({
-      dial: (request: Parameters<typeof adaptor.dial>[0]) => adaptor.dial(request, never),
+      dial: (request: Request) => adaptor.dial(request, never),
     })),
   },
   {
     fault: 'leaves the socket of an aborted dial open',
     found: ['no socket is left after close(), an aborted dial and a loss'],
     breaking: breakAdaptor((adaptor) => ({
-      dial: async (request: Parameters<typeof adaptor.dial>[0], signal: AbortSignal) => {
+      dial: async (request: Request, signal: AbortSignal) => {
         const link = await adaptor.dial(request, never)
         if (signal.aborted) throw new BackhaulError('ABORTED', 'Cannot connect: the caller gave up')
         return link
@@ -129,7 +131,7 @@ export const BROKEN_LINKS: readonly Broken[] = [
       'every error has a code of the closed list and a text without secrets',
     ],
     breaking: breakAdaptor((adaptor) => ({
-      dial: async (request: Parameters<typeof adaptor.dial>[0], signal: AbortSignal) => {
+      dial: async (request: Request, signal: AbortSignal) => {
         try {
           return await adaptor.dial(request, signal)
         } catch (error) {
@@ -142,7 +144,7 @@ export const BROKEN_LINKS: readonly Broken[] = [
     fault: 'tells the password',
     found: ['every error has a code of the closed list and a text without secrets'],
     breaking: breakAdaptor((adaptor) => ({
-      dial: async (request: Parameters<typeof adaptor.dial>[0], signal: AbortSignal) => {
+      dial: async (request: Request, signal: AbortSignal) => {
         try {
           return await adaptor.dial(request, signal)
         } catch (error) {
@@ -175,10 +177,99 @@ export const BROKEN_LINKS: readonly Broken[] = [
   {
     fault: 'does not notice that the broker is silent',
     mode: 'outage',
-    found: ['an idle link notices a silent broker within its time'],
+    found: [
+      'an idle link notices a silent broker within its time',
+      'a link with messages on their way notices a silent broker',
+    ],
     breaking: (harness) => memoryHarness({ keepAliveMs: 3_600_000 }, harness.promises),
   },
+  {
+    fault: 'ends at the first silence',
+    mode: 'outage',
+    found: ['a short silence of the broker ends no link'],
+    breaking: (harness) => memoryHarness({ keepAliveMs: 2 }, harness.promises),
+  },
+  {
+    fault: 'has no patience with a slow line',
+    mode: 'outage',
+    found: ['under load, nothing is lost or doubled when the line is slow'],
+    breaking: (harness) => memoryHarness({ publishTimeoutMs: 10 }, harness.promises),
+  },
+  {
+    fault: 'forgets what is unsettled when it ends',
+    mode: 'outage',
+    found: ['a link settles everything at its end, however it ends'],
+    breaking: breakLinks((link) => ({
+      publish: (batch, settle, signal) => {
+        link.publish(batch, (index, outcome) => outcome.kind !== 'failed' && settle(index, outcome), signal)
+      },
+    })),
+  },
+  {
+    fault: 'dials again by itself',
+    mode: 'outage',
+    found: ['a dial during an outage rejects, and works when it is over'],
+    breaking: breakAdaptor((adaptor) => ({
+      dial: (request, signal) => dialForEver(adaptor, request, signal),
+    })),
+  },
+  {
+    fault: 'cannot dial ten times at once',
+    found: ['40 dials and closes at once come to an end'],
+    breaking: breakAdaptor((adaptor) => {
+      let dialling = 0
+      return {
+        dial: async (request: Request, signal: AbortSignal) => {
+          dialling += 1
+          if (dialling > 10) return new Promise(() => undefined)
+          return adaptor.dial(request, signal).finally(() => (dialling -= 1))
+        },
+      }
+    }),
+  },
+  {
+    fault: 'lets strangers in',
+    found: ['refused credentials reject with a code that says so'],
+    breaking: breakAdaptor((adaptor) => ({
+      dial: (request: Request, signal: AbortSignal) => adaptor.dial({ ...request, auth: undefined }, signal),
+    })),
+  },
+  {
+    fault: 'does not know who is at the other end',
+    found: ['the peer says who is at the other end'],
+    breaking: breakLinks(() => ({ peer: { protocol: 'memory', address: '', tls: undefined } })),
+  },
+  {
+    fault: 'drops in silence what the broker refuses',
+    found: ['publishing to a forbidden topic is refused with scope topic, and the link lives'],
+    breaking: (harness) => weaker(harness, { reportsRefusals: false }),
+  },
+  {
+    fault: 'takes an empty payload that it cannot send',
+    found: ['an empty payload is refused by itself where it cannot be sent'],
+    breaking: claiming({ emptyPayload: false }),
+  },
+  {
+    fault: 'subscribes in groups that it does not know',
+    found: ['what the capabilities deny rejects with UNSUPPORTED or INVALID_TOPIC'],
+    breaking: claiming({ groups: false }),
+  },
 ]
+
+async function dialForEver(
+  adaptor: MemoryHarness['adaptor'],
+  request: Request,
+  signal: AbortSignal,
+): Promise<Link> {
+  for (;;) {
+    try {
+      return await adaptor.dial(request, signal)
+    } catch (error) {
+      if (!(error instanceof BackhaulError) || error.code !== 'UNREACHABLE') throw error
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+}
 
 function isTooLarge({ payload }: Message): boolean {
   return payload.length > 16 * 1024 ** 2
