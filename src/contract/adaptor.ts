@@ -1,6 +1,6 @@
 import type { Address } from './address.ts'
 import type { Delivery } from './delivery.ts'
-import type { BackhaulError } from './errors.ts'
+import type { BackhaulError, RefusalScope } from './errors.ts'
 import type { Message } from './message.ts'
 import type { Auth, TlsSettings } from './security.ts'
 
@@ -17,9 +17,6 @@ export type Outcome =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'failed'; readonly error: BackhaulError }
   | { readonly kind: 'refused'; readonly scope: RefusalScope; readonly error: BackhaulError }
-
-/** What a broker's refusal covers. */
-export type RefusalScope = 'message' | 'topic' | 'link'
 
 /** The outcome of an acknowledged message; one object for all of them, since there is one for every message. */
 export const DELIVERED: Outcome = Object.freeze({ kind: 'delivered' })

@@ -1,5 +1,3 @@
-import type { RefusalScope } from './adaptor.ts'
-
 /**
  * The closed list of error codes: what each means, what mends it, and whether trying again can help by itself.
  * `docs/errors.md` is made from it. Codes are only ever added.
@@ -215,6 +213,9 @@ export interface OptionProblem {
   /** The known name that is nearest to what was written, where one is near. */
   readonly nearest: string | undefined
 }
+
+/** What a broker's refusal covers. */
+export type RefusalScope = 'message' | 'topic' | 'link'
 
 /** Facts that travel with an error. */
 export interface ErrorFacts {

@@ -10,7 +10,6 @@ export type {
   Outcome,
   Peer,
   PeerTls,
-  RefusalScope,
   Settle,
   SubscribeOptions,
 } from './adaptor.ts'
@@ -20,7 +19,7 @@ export type { Clock, Timer } from './clock.ts'
 export type { Delivery } from './delivery.ts'
 export type { BoundingBox, DetectedObject, DetectionEvent, ObjectType } from './detection.ts'
 export { OBJECT_TYPES } from './detection.ts'
-export type { ErrorCode, ErrorFacts, OptionProblem } from './errors.ts'
+export type { ErrorCode, ErrorFacts, OptionProblem, RefusalScope } from './errors.ts'
 export { BackhaulError, ERRORS } from './errors.ts'
 export type { Log, Logger } from './logger.ts'
 export type { Headers, Message, OutboundMessage, Priority, Receipt } from './message.ts'
