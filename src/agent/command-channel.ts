@@ -51,7 +51,7 @@ export class CommandChannel {
 
   constructor(parts: CommandChannelParts) {
     this.#parts = parts
-    this.#warn = limitLog(parts.logger.warn, parts.clock)
+    this.#warn = limitLog((fields, text) => parts.logger.warn(fields, text), parts.clock)
   }
 
   /** The channel's state and counts. */

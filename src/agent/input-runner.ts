@@ -94,7 +94,9 @@ export class InputRunner {
       } catch (error) {
         this.#error = asInputError(name, error)
         this.#state = input.finite ? 'failed' : 'waiting'
-        logger.error({ input: name, code: this.#error.code, error: this.#error.message }, 'input failed')
+        const { code, message, cause } = this.#error
+        const why = cause instanceof Error ? cause.message : undefined
+        logger.error({ input: name, code, error: message, cause: why }, 'input failed')
         if (input.finite) return
         await pause(delays.next().value, clock, signal)
       }
@@ -109,7 +111,7 @@ export class InputRunner {
 
   #sink(): { take: TakeLine; tooLong: () => void; maxLineBytes: number } {
     const { name, handle, maxLineBytes, logger, clock } = this.#parts
-    const warn = limitLog(logger.warn, clock)
+    const warn = limitLog((fields, text) => logger.warn(fields, text), clock)
     return {
       maxLineBytes,
       take: async (line) => {

@@ -21,10 +21,6 @@ export interface LogLine {
 /** A log that a test can wait for. */
 export class LogBook implements Logger {
   readonly lines: LogLine[] = []
-  readonly debug = this.#writer('debug')
-  readonly info = this.#writer('info')
-  readonly warn = this.#writer('warn')
-  readonly error = this.#writer('error')
   readonly #events = new EventEmitter()
 
   /** Waits for a line, one that is there already included. */
@@ -36,11 +32,26 @@ export class LogBook implements Logger {
     }
   }
 
-  #writer(level: keyof Logger): Logger['info'] {
-    return (fields, text) => {
-      this.lines.push({ level, fields, text })
-      this.#events.emit('line')
-    }
+  // methods, as pino's own are: whoever takes one off its logger finds out
+  debug(fields: LogLine['fields'], text: string): void {
+    this.#write({ level: 'debug', fields, text })
+  }
+
+  info(fields: LogLine['fields'], text: string): void {
+    this.#write({ level: 'info', fields, text })
+  }
+
+  warn(fields: LogLine['fields'], text: string): void {
+    this.#write({ level: 'warn', fields, text })
+  }
+
+  error(fields: LogLine['fields'], text: string): void {
+    this.#write({ level: 'error', fields, text })
+  }
+
+  #write(line: LogLine): void {
+    this.lines.push(line)
+    this.#events.emit('line')
   }
 }
 
@@ -85,7 +96,7 @@ export class Cloud implements AsyncDisposable {
   /** Waits until so many messages came, and gives them. */
   async messages(count: number): Promise<Delivery[]> {
     while (this.received.length < count) {
-      await once(this.#events, 'delivery', { signal: AbortSignal.timeout(60_000) })
+      await once(this.#events, 'delivery', { signal: AbortSignal.timeout(20_000) })
     }
     return this.received.slice(0, count)
   }
@@ -95,7 +106,7 @@ export class Cloud implements AsyncDisposable {
     for (;;) {
       const found = this.received.find(matches)
       if (found !== undefined) return found
-      await once(this.#events, 'delivery', { signal: AbortSignal.timeout(60_000) })
+      await once(this.#events, 'delivery', { signal: AbortSignal.timeout(20_000) })
     }
   }
 
