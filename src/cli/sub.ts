@@ -134,7 +134,7 @@ class Writer {
 }
 
 /** A delivery as `--json` writes it. */
-export function asJson(delivery: Delivery): Record<string, unknown> {
+function asJson(delivery: Delivery): Record<string, unknown> {
   const { topic, id, key, headers, redelivered, retained, payload } = delivery
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
   return {
