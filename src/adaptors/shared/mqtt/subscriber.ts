@@ -14,6 +14,12 @@ import type { Qos, SessionFacts } from './settings.ts'
 
 const SHARED = '$share/'
 
+/*
+ * Some brokers handle the packets of one read side by side, so that an UNSUBSCRIBE may overtake the SUBSCRIBE before it.
+ * So what concerns one filter is done one after the other: each step waits for the broker's answer to the step before.
+ * Different filters do not wait for each other.
+ */
+
 /** Subscribes at the broker and leaves again. */
 export class Subscriber {
   readonly #output: Output
@@ -21,6 +27,8 @@ export class Subscriber {
   readonly #requests: Requests
   readonly #facts: SessionFacts
   readonly #qos: Qos
+  /** The last step of each filter that is not answered yet. */
+  readonly #steps = new Map<string, Promise<void>>()
   #end: BackhaulError | undefined
 
   constructor(output: Output, inbound: Inbound, requests: Requests, facts: SessionFacts, qos: Qos) {
@@ -54,12 +62,14 @@ export class Subscriber {
     signal.addEventListener('abort', onAbort, { once: true })
     reader.onEnd = () => signal.removeEventListener('abort', onAbort)
     try {
+      await Promise.race([this.#before(texts), gaveUp.promise])
+      if (this.#end !== undefined) throw this.#end
       const granted = this.#ask(texts, reader)
+      this.#step(texts, Promise.allSettled(granted.map(({ answer }) => answer)))
       this.#inbound.release()
       for (const { filters, answer } of granted) {
         this.#judge(filters, await Promise.race([answer, gaveUp.promise]))
       }
-      if (signal.aborted) throw aborted()
       return reader
     } catch (error) {
       // what was granted is given back; nobody waits for that
@@ -73,14 +83,9 @@ export class Subscriber {
     const filters = this.#inbound.subscriptions.remove(reader)
     this.#inbound.dismiss(reader)
     if (this.#end !== undefined || filters.length === 0) return
-    const { packetId, answer } = this.#requests.open('unsuback')
-    this.#output.append(
-      generate(
-        { cmd: 'unsubscribe', messageId: packetId, unsubscriptions: filters },
-        { protocolVersion: this.#facts.level },
-      ),
-    )
-    await answer.catch(() => undefined)
+    const left = this.#unsubscribe(filters, this.#before(filters))
+    this.#step(filters, left)
+    await left
   }
 
   /** The link has ended. */
@@ -114,6 +119,40 @@ export class Subscriber {
       return text
     })
     return [...new Set(texts)]
+  }
+
+  async #unsubscribe(filters: string[], before: Promise<unknown>): Promise<void> {
+    await before
+    if (this.#end !== undefined) return
+    const { packetId, answer } = this.#requests.open('unsuback')
+    this.#output.append(
+      generate(
+        { cmd: 'unsubscribe', messageId: packetId, unsubscriptions: filters },
+        { protocolVersion: this.#facts.level },
+      ),
+    )
+    await answer.catch(() => undefined)
+  }
+
+  /** Resolves when no step of these filters is under way. Never rejects. */
+  async #before(filters: readonly string[]): Promise<void> {
+    for (;;) {
+      const open = filters.map((filter) => this.#steps.get(filter)).filter((step) => step !== undefined)
+      if (open.length === 0) return
+      await Promise.all(open)
+    }
+  }
+
+  #step(filters: readonly string[], work: Promise<unknown>): void {
+    const step: Promise<void> = work.then(
+      () => this.#done(filters, step),
+      () => this.#done(filters, step),
+    )
+    for (const filter of filters) this.#steps.set(filter, step)
+  }
+
+  #done(filters: readonly string[], step: Promise<void>): void {
+    for (const filter of filters) if (this.#steps.get(filter) === step) this.#steps.delete(filter)
   }
 
   /** Sends SUBSCRIBE: one for each filter where each has an identifier of its own, else one for all. */

@@ -1,0 +1,13 @@
+import { after, before, describe, test } from 'node:test'
+
+import { conformance } from '../../../src/contract/conformance/index.ts'
+import { without } from '../../brokers/index.ts'
+import { mqttHarness } from './harness.ts'
+
+describe('mqtt conforms: MQTT 5 against mosquitto, mutual', { skip: without('mosquitto') }, () => {
+  const { harness, start, stop } = mqttHarness({ broker: 'mosquitto', version: '5', listener: 'mutual' })
+  before(start)
+  after(stop)
+  conformance(harness, test, 'short')
+  conformance(harness, test, 'outage')
+})
