@@ -1,0 +1,75 @@
+import type { ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+import { z } from 'zod'
+
+import { AsyncQueue } from '../../src/kit/async-queue.ts'
+import type { Row, SideName } from './side.ts'
+
+const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
+/** A round that takes longer is given up: something is broken. */
+const ROUND_MS = 60_000
+
+const figuresSchema = z.object({
+  messagesPerSecond: z.number(),
+  cpuMicros: z.number(),
+  rssBytes: z.number(),
+})
+/** What one round took. CPU in microseconds a message: user and system together, of all threads of the process. */
+export type Figures = z.output<typeof figuresSchema>
+
+/** One side of a row in a process of its own. */
+export class SideProcess implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #messages = new AsyncQueue<unknown>()
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    child.on('message', (message) => this.#messages.push(message))
+    child.on('exit', (code) => {
+      this.#messages.end(new Error(`a process of the benchmark ended with code ${code}`))
+    })
+  }
+
+  /** Starts it, and waits until it is connected. `nodeOptions` are flags for Node itself. */
+  static async start(
+    side: SideName,
+    row: Row,
+    place: { readonly url: string; readonly topic: string; readonly nodeOptions: readonly string[] },
+  ): Promise<SideProcess> {
+    const { direction, version, bytes, messages } = row
+    const args = [side, direction, version, place.url, place.topic, String(bytes), String(messages)]
+    const started = new SideProcess(fork(CHILD, args, { execArgv: [...place.nodeOptions] }))
+    await started.#next()
+    return started
+  }
+
+  /** Lets a publisher publish one round. */
+  go(): void {
+    this.#child.send('go')
+  }
+
+  /** The figures of the round that ends next. */
+  async figures(): Promise<Figures> {
+    return figuresSchema.parse(await this.#next())
+  }
+
+  /** Lets it disconnect, and waits for its end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const gone = once(this.#child, 'exit')
+    this.#child.disconnect()
+    await gone
+  }
+
+  async #next(): Promise<unknown> {
+    const timer = setTimeout(() => this.#child.kill(), ROUND_MS)
+    try {
+      return (await this.#messages.next()).value
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
