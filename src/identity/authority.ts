@@ -89,11 +89,7 @@ export interface Authority {
   issue(request: IssueRequest): Promise<IssuedCertificate>
 }
 
-/**
- * Makes a self-signed certificate authority with a new key.
- *
- * @throws BackhaulError `INVALID_OPTIONS` when the options make no sense.
- */
+/** See `createAuthority()` in create-authority.ts. */
 export async function createAuthority(options: AuthorityOptions): Promise<Authority> {
   const { commonName, keyType = 'ec' } = options
   const validity = validityOf(options, 3650 * DAY_MS)

@@ -6,6 +6,6 @@ export type {
   IssueRequest,
   KeyType,
 } from './authority.ts'
-export { createAuthority } from './authority.ts'
+export { createAuthority } from './create-authority.ts'
 export type { CredentialsOptions } from './credentials.ts'
 export { credentialsSource } from './credentials.ts'
