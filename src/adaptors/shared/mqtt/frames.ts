@@ -31,26 +31,35 @@ export class FrameReader {
    * @throws ProtocolViolation when a length is malformed or over the limit, and whatever the taker throws
    */
   push(chunk: Buffer): void {
-    if (this.#held === 0) {
-      this.#cut(chunk)
-      return
-    }
-    this.#keep(chunk)
-    if (this.#wanted === 0 || this.#held >= this.#wanted) this.#cut(this.#join())
-  }
-
-  #cut(bytes: Buffer): void {
-    let start = 0
-    while (start < bytes.length) {
-      const body = this.#header(bytes, start)
-      if (body === 0) break
+    let start = this.#held === 0 ? 0 : this.#complete(chunk)
+    while (start < chunk.length) {
+      const body = this.#header(chunk, start)
       const end = start + this.#wanted
-      if (end > bytes.length) break
-      this.take(bytes, start, body, end)
+      if (body === 0 || end > chunk.length) break
+      this.take(chunk, start, body, end)
       start = end
     }
-    if (start < bytes.length) this.#keep(start === 0 ? bytes : bytes.subarray(start))
-    else this.#wanted = 0
+    if (start < chunk.length) this.#keep(start === 0 ? chunk : chunk.subarray(start))
+  }
+
+  /** Adds to the packet that is being put together what it lacks, and no more; gives the offset of the next one. */
+  #complete(chunk: Buffer): number {
+    let at = 0
+    while (this.#wanted === 0) {
+      if (at === chunk.length) return at
+      this.#keep(chunk.subarray(at, at + 1))
+      at += 1
+      const start = this.#join()
+      this.#header(start, 0)
+      this.#keep(start)
+    }
+    const part = chunk.subarray(at, at + this.#wanted - this.#held)
+    this.#keep(part)
+    if (this.#held === this.#wanted) {
+      const packet = this.#join()
+      this.take(packet, 0, this.#header(packet, 0), packet.length)
+    }
+    return at + part.length
   }
 
   /** Reads a fixed header; gives the offset behind it, or 0 while it is incomplete. */
