@@ -16,7 +16,7 @@ const loadMqtt: Scheme['load'] = async () => (await import('../adaptors/mqtt/ind
 const loadMemory: Scheme['load'] = async () => (await import('../adaptors/memory/index.ts')).memory
 
 /** Every scheme that an address may begin with; of two that are equally near to a mistyped one, the first is suggested. */
-export const SCHEMES: Readonly<Record<string, Scheme>> = {
+const SCHEMES: Readonly<Record<string, Scheme>> = {
   memory: { secure: false, network: false, load: loadMemory },
   mqtts: { secure: true, network: true, load: loadMqtt },
   wss: { secure: true, network: true, load: loadMqtt },

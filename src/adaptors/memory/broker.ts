@@ -10,7 +10,7 @@ import type {
 } from '../../contract/index.ts'
 import { BackhaulError as Failure, DELIVERED } from '../../contract/index.ts'
 import { systemClock } from '../../kit/system-clock.ts'
-import { checkTopicName, matchesFilter } from '../shared/index.ts'
+import { checkTopicName, matchesFilter } from '../shared/topic-filter.ts'
 import { aborted, linkLost, notNow, refusedBy } from './errors.ts'
 import { MemoryLink } from './link.ts'
 import type { MemoryOptions } from './options.ts'

@@ -1,7 +1,7 @@
 import type { Adaptor, Address, Link } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { readOptions } from '../../kit/options.ts'
-import { checkTopicFilter, checkTopicName, hasWildcard, splitSharedFilter } from '../shared/index.ts'
+import { checkTopicFilter, checkTopicName, hasWildcard, splitSharedFilter } from '../shared/topic-filter.ts'
 import { createMemoryBroker, MEMORY_CAPABILITIES } from './broker.ts'
 import type { MemoryBroker } from './broker.ts'
 import type { MemoryOptions } from './options.ts'

@@ -13,7 +13,7 @@ import type {
 import { BackhaulError as Failure, DELIVERED } from '../../contract/index.ts'
 import { deferred } from '../../kit/deferred.ts'
 import { Ring } from '../../kit/ring.ts'
-import { checkTopicFilter } from '../shared/index.ts'
+import { checkTopicFilter } from '../shared/topic-filter.ts'
 import type { MemoryBroker } from './broker.ts'
 import { aborted, closed, linkLost, silent } from './errors.ts'
 import type { MemoryDelivery } from './member.ts'

@@ -1,6 +1,6 @@
 import type { Message } from '../../contract/index.ts'
 import { Ring } from '../../kit/ring.ts'
-import { matchesFilter } from '../shared/index.ts'
+import { matchesFilter } from '../shared/topic-filter.ts'
 import type { Member } from './member.ts'
 
 /** One message in one queue. `handedOut` counts how often it went to a member. */

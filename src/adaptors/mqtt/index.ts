@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Adaptor, DialRequest, Link } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { systemClock } from '../../kit/system-clock.ts'
-import { checkTopicFilter, checkTopicName } from '../shared/index.ts'
+import { checkTopicFilter, checkTopicName } from '../shared/topic-filter.ts'
 import { MQTT_CAPABILITIES, MqttLink } from './link.ts'
 import type { MqttOptions } from './options.ts'
 import { MQTT_SCHEMES, mqttSignature, readMqttOptions } from './options.ts'
@@ -35,7 +35,7 @@ async function dial(request: DialRequest<MqttOptions>, signal: AbortSignal): Pro
     )
   }
   // loaded on first use, so that nobody pays for what they do not use
-  const { openSession } = await import('../shared/index.ts')
+  const { openSession } = await import('../shared/mqtt/session.ts')
   // at most 23 characters: what every broker of MQTT 3.1.1 must take
   const clientId = options.clientId ?? `backhaul-${randomBytes(7).toString('hex')}`
   const session = await openSession({ ...options, clientId }, { tls, auth }, signal, { clock: systemClock })

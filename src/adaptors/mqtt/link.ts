@@ -8,7 +8,8 @@ import type {
   Settle,
   SubscribeOptions,
 } from '../../contract/index.ts'
-import type { MqttSession, SessionFacts } from '../shared/index.ts'
+import type { MqttSession } from '../shared/mqtt/session.ts'
+import type { SessionFacts } from '../shared/mqtt/settings.ts'
 import type { MqttOptions } from './options.ts'
 
 /** The largest payload: a packet has at most 268,435,455 bytes after its header, and topic and properties need some. */

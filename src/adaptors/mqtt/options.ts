@@ -5,8 +5,8 @@ import { z } from 'zod'
 import type { Address } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { durationOption, flagOption, integerOption, readOptions } from '../../kit/options.ts'
-import type { MqttSettings, Qos } from '../shared/index.ts'
-import { checkTopicName } from '../shared/index.ts'
+import type { MqttSettings, Qos } from '../shared/mqtt/settings.ts'
+import { checkTopicName } from '../shared/topic-filter.ts'
 
 /** The schemes of MQTT with their default ports. */
 export const MQTT_SCHEMES = {

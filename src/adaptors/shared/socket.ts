@@ -185,7 +185,7 @@ export async function speaksTls(host: string, port: number, signal: AbortSignal)
 }
 
 /** The settings in Node's own words. */
-export function tlsOptions(settings: TlsSettings, host: string): ConnectionOptions {
+function tlsOptions(settings: TlsSettings, host: string): ConnectionOptions {
   const name = settings.serverName ?? host
   const options: ConnectionOptions = {
     host: name,

@@ -11,7 +11,7 @@ import { SUBSCRIBING } from './subscribing.ts'
 import { within } from './waiting.ts'
 
 /** The behaviours that a mode looks at, in order. */
-export function behaviours(mode: Mode): readonly Behaviour[] {
+function behaviours(mode: Mode): readonly Behaviour[] {
   return mode === 'outage' ? OUTAGE : [...PUBLISHING, ...SUBSCRIBING, ...DURABILITY, ...REFUSING, ...ENDING]
 }
 

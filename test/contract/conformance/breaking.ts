@@ -25,7 +25,7 @@ export function breakLinks(change: (link: Link) => Partial<Link>): Breaking {
 }
 
 /** A link with some of it replaced. */
-export function withChange(link: Link, change: Partial<Link>): Link {
+function withChange(link: Link, change: Partial<Link>): Link {
   return {
     capabilities: link.capabilities,
     peer: link.peer,

@@ -1,5 +1,5 @@
 /** Reason codes of MQTT 5 that say what the peer did wrong. */
-export const MALFORMED_PACKET = 0x81
+const MALFORMED_PACKET = 0x81
 /** The packet is well-formed and not allowed here. */
 export const PROTOCOL_VIOLATION = 0x82
 /** More messages are on their way than our Receive Maximum. */

@@ -1,5 +1,6 @@
-import type { MqttSession, MqttSettings } from '../../../../src/adaptors/shared/index.ts'
-import { openSession } from '../../../../src/adaptors/shared/index.ts'
+import type { MqttSession } from '../../../../src/adaptors/shared/mqtt/session.ts'
+import type { MqttSettings } from '../../../../src/adaptors/shared/mqtt/settings.ts'
+import { openSession } from '../../../../src/adaptors/shared/mqtt/session.ts'
 import type { Clock, Deliveries, Message, Outcome } from '../../../../src/contract/index.ts'
 import { systemClock } from '../../../../src/kit/system-clock.ts'
 import type { ScriptedBroker } from './scripted-broker.ts'
