@@ -21,8 +21,8 @@ if (files.length === 0) {
 }
 
 const count = { passed: 0, failed: 0, skipped: 0 }
-// the tests of two files may run side by side; those of one file never do
-const stream = run({ files, concurrency: Number(process.env['TEST_CONCURRENCY'] ?? 2) })
+// files run side by side, more of them than cores since they mostly wait; the tests of one file run one after another
+const stream = run({ files, concurrency: Number(process.env['TEST_CONCURRENCY'] ?? 3) })
 stream.on('test:pass', (event) => {
   if (event.details.type === 'suite') return
   if (event.skip !== undefined || event.todo !== undefined) count.skipped += 1
