@@ -11,6 +11,7 @@ import { Reader } from './reader.ts'
 import { FAILURE, refusal } from './reasons.ts'
 import type { Granted, Requests } from './requests.ts'
 import type { Qos, SessionFacts } from './settings.ts'
+import { SignalWatch } from './signal-watch.ts'
 
 const SHARED = '$share/'
 
@@ -29,6 +30,11 @@ export class Subscriber {
   readonly #qos: Qos
   /** The last step of each filter that is not answered yet. */
   readonly #steps = new Map<string, Promise<void>>()
+  /** What is to be done when a signal aborts: one listener a signal, however many subscriptions it has. */
+  readonly #aborts = new Map<AbortSignal, Set<() => void>>()
+  readonly #signals = new SignalWatch((signal) => {
+    for (const abort of this.#aborts.get(signal) ?? []) abort()
+  })
   #end: BackhaulError | undefined
 
   constructor(output: Output, inbound: Inbound, requests: Requests, facts: SessionFacts, qos: Qos) {
@@ -59,8 +65,7 @@ export class Subscriber {
       void reader.return()
       gaveUp.reject(aborted())
     }
-    signal.addEventListener('abort', onAbort, { once: true })
-    reader.onEnd = () => signal.removeEventListener('abort', onAbort)
+    reader.onEnd = this.#onAbort(signal, onAbort)
     try {
       await Promise.race([this.#before(texts), gaveUp.promise])
       if (this.#end !== undefined) throw this.#end
@@ -91,6 +96,20 @@ export class Subscriber {
   /** The link has ended. */
   end(error: BackhaulError): void {
     this.#end ??= error
+    this.#signals.close()
+    this.#aborts.clear()
+  }
+
+  /** Listens to a signal; the function that comes back stops that. */
+  #onAbort(signal: AbortSignal, abort: () => void): () => void {
+    const all = this.#aborts.get(signal) ?? new Set()
+    this.#aborts.set(signal, all.add(abort))
+    this.#signals.add(signal)
+    return () => {
+      all.delete(abort)
+      if (all.size === 0) this.#aborts.delete(signal)
+      this.#signals.release(signal)
+    }
   }
 
   #texts(topics: readonly string[], group: string | undefined): string[] {
