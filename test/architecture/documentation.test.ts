@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { errorsPage } from '../../scripts/errors-page.ts'
-import { projectFile, projectRoot, sourceFiles } from './source.ts'
+import { markdownFiles, projectFile, projectRoot, sourceFiles } from './source.ts'
 
 const EXPORTED =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const) (\w+)/
@@ -68,7 +68,7 @@ test('docs/errors.md is made from the table of errors', () => {
 })
 
 test('every path that a page links to is there', () => {
-  const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/errors.md']
+  const pages = markdownFiles()
   const dead = pages.flatMap((page) =>
     [...projectFile(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
       .map(([, to = '']) => to)

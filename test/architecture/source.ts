@@ -21,6 +21,17 @@ export function sourceFiles(folder: string): SourceFile[] {
     }))
 }
 
+/** Every Markdown page of the project. */
+export function markdownFiles(): string[] {
+  return ['.', 'assets', 'docs', 'examples', 'src']
+    .flatMap((folder) =>
+      readdirSync(join(projectRoot, folder), { recursive: folder !== '.', encoding: 'utf8' }).map((path) =>
+        join(folder, path),
+      ),
+    )
+    .filter((path) => path.endsWith('.md'))
+}
+
 /** A file of the project as text. */
 export function projectFile(path: string): string {
   return readFileSync(join(projectRoot, path), 'utf8')
