@@ -33,7 +33,10 @@ const rows = (['publish', 'subscribe'] as const)
       }),
     ),
   )
-  .filter(({ direction, version, bytes }) => `${direction} ${version} ${bytes}`.startsWith(flags.only))
+  .filter(({ direction, version, bytes }) => {
+    // whole words: 1024 is not 10240
+    return flags.only === '' || `${direction} ${version} ${bytes} `.startsWith(`${flags.only} `)
+  })
 
 /** One side, and for a subscriber the one who publishes to it: each a process. */
 class Runner implements AsyncDisposable {

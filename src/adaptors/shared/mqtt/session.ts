@@ -25,7 +25,7 @@ import { Output } from './output.ts'
 import { PROTOCOL_VIOLATION, ProtocolViolation } from './protocol-error.ts'
 import { brokerReason, refusal } from './reasons.ts'
 import { Requests } from './requests.ts'
-import type { MqttSettings, SessionFacts, SessionTools } from './settings.ts'
+import type { MqttSettings, ProtocolLevel, SessionFacts, SessionTools } from './settings.ts'
 import { Subscriber } from './subscriber.ts'
 
 /*
@@ -42,6 +42,7 @@ import { Subscriber } from './subscriber.ts'
 const CLOSE_MS = 5000
 const PUBLISH = 3
 const PUBACK = 0x40
+const NO_MATCHING_SUBSCRIBERS = 0x10
 const PINGREQ = Buffer.of(0xc0, 0)
 const DISCONNECT = Buffer.of(0xe0, 0)
 const FLOOD = 'packets to be answered without end, and did not read the answers'
@@ -186,8 +187,8 @@ export class MqttSession {
   readonly #onPacket = (bytes: Buffer, start: number, body: number, end: number): void => {
     if (this.#ended) return
     const first = bytes[start] ?? 0
-    if (first === PUBACK && end - start === 4) {
-      this.#outbound.acknowledged(((bytes[start + 2] ?? 0) << 8) | (bytes[start + 3] ?? 0), 0)
+    if (first === PUBACK && isPlainSuccess(bytes, body, end, this.facts.level)) {
+      this.#outbound.acknowledged(((bytes[body] ?? 0) << 8) | (bytes[body + 1] ?? 0), 0)
     } else if (first >> 4 === PUBLISH) {
       const publish = decodePublish(bytes, start, body, end, this.facts.level)
       // what comes while closing stays the broker's
@@ -339,6 +340,19 @@ export async function openSession(
   tools: SessionTools,
 ): Promise<MqttSession> {
   return new MqttSession(await dialSession(settings, credentials, signal, tools), settings, tools)
+}
+
+/**
+ * Whether the PUBACK in `bytes[body, end)` says success and nothing else, as nearly all do: it is read without the general
+ * decoder. MQTT 5 may add the reason, which is "no matching subscribers" (0x10) for a topic that nobody listens to, and
+ * an empty list of properties.
+ */
+function isPlainSuccess(bytes: Buffer, body: number, end: number, level: ProtocolLevel): boolean {
+  const length = end - body
+  if (length === 2) return true
+  const reason = bytes[body + 2]
+  if (level !== 5 || (reason !== 0 && reason !== NO_MATCHING_SUBSCRIBERS)) return false
+  return length === 3 || (length === 4 && bytes[body + 3] === 0)
 }
 
 function unexpected(cmd: string): ProtocolViolation {

@@ -246,3 +246,17 @@ test('close() settles what is on its way first, and leaves a broker that does no
   assert.equal(clock.timers, 0)
   await broker.stop()
 })
+
+test('publish() takes a PUBACK of every length that MQTT 5 allows, and its reason', async () => {
+  const tails = [[], [0], [0x10], [0x10, 0], [0x97], [0x97, 0], [0x10, 4, 0x1f, 0, 1, 0x61]]
+  const broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
+  const session = await open(broker)
+  for (const [index, tail] of tails.entries()) {
+    const { all } = publish(session, [message(`t/${index}`)])
+    const { messageId = 0 } = await broker.client.until('publish', index + 1)
+    broker.client.raw(Buffer.of(0x40, 2 + tail.length, messageId >> 8, messageId & 255, ...tail))
+    assert.equal((await all).map(word)[0]?.split(' ')[0], tail[0] === 0x97 ? 'failed' : 'delivered')
+  }
+  await session.close()
+  await broker.stop()
+})
