@@ -39,7 +39,9 @@ async function work(
     const { value: delivery, done } = await subscription.next()
     if (done === true) return
     try {
-      await handler(delivery)
+      const working = handler(delivery)
+      // a handler that is done already costs no turn of its own
+      if (working !== undefined) await working
       delivery.ack()
     } catch (error) {
       delivery.nack(undefined, error)
