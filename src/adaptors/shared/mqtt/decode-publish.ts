@@ -108,7 +108,7 @@ function readProperties(reader: Reader): Readonly<Properties> {
   if (length === 0) return NO_PROPERTIES
   const end = reader.at + length
   if (end > reader.end) throw new ProtocolViolation('a message whose properties are longer than itself')
-  const found: Properties = { ...NO_PROPERTIES }
+  const found: Properties = { subscriptions: undefined, id: undefined, key: undefined, headers: undefined }
   while (reader.at < end) readProperty(reader, found)
   if (reader.at !== end) throw new ProtocolViolation('a message whose properties overlap its payload')
   return found
