@@ -13,8 +13,9 @@ import { Subscriptions } from './subscriptions.ts'
  *
  * What bounds memory:
  * - QoS 1 and 2: our Receive Maximum. The socket is not paused for them, since that would stop the broker's PUBACKs too,
- *   and a handler that waits for its own publish would wait for ever. MQTT 3.1.1 has no Receive Maximum; brokers have a
- *   limit of their own (Mosquitto 20), and packet ids end at 65535.
+ *   and a handler that waits for its own publish would wait for ever. Brokers do not always keep to it (Mosquitto 2.0.11
+ *   sends a backlog without regard to it), and MQTT 3.1.1 has none. Ending the link for that would bring the same backlog
+ *   again, for ever; so the socket is paused, but only when MAX_UNFINISHED are unacknowledged.
  * - QoS 0: nothing but TCP. When as many as the Receive Maximum wait for readers, the socket is paused until half of them are taken.
  * - Whatever the kind: when more than MAX_BYTES wait, the socket is paused as well. A handler that waits for its own publish
  *   then depends on others being read, or on the publish deadline.
@@ -25,6 +26,7 @@ import { Subscriptions } from './subscriptions.ts'
  */
 
 const MAX_BYTES = 67_108_864
+const MAX_UNFINISHED = 32_768
 const HOLD_MS = 30_000
 
 interface Held {
@@ -63,7 +65,7 @@ export class Inbound implements ReaderHost {
   ) {
     this.clock = options.clock
     this.subscriptions = new Subscriptions(!facts.resumed)
-    this.#receipts = new Receipts(output, facts.level === 5 ? options.receiveMaximum : undefined)
+    this.#receipts = new Receipts(output)
     this.#holds = facts.resumed
     this.#maxQueued = options.receiveMaximum
     this.#onPause = options.onPause
@@ -77,9 +79,11 @@ export class Inbound implements ReaderHost {
     if (publish.qos !== 0 && receipt === undefined) return
     if (this.#hand(publish, receipt)) return
     if (!this.#holds) {
-      if (receipt !== undefined) this.#receipts.finish(receipt)
+      this.finished(receipt)
       return
     }
+    // or the finished prefix would take it along
+    if (receipt !== undefined) receipt.open = 1
     this.#held.push({ publish, receipt, sinceMs: this.clock.monotonic() })
     this.queued(1, publish.payload.length, publish.qos)
     this.#armHold()
@@ -102,19 +106,22 @@ export class Inbound implements ReaderHost {
 
   /** One reader has finished a message. */
   finished(receipt: Receipt | undefined): void {
-    if (receipt !== undefined && !this.#ended) this.#receipts.finish(receipt)
+    if (receipt === undefined || this.#ended) return
+    this.#receipts.finish(receipt)
+    this.#weigh()
+  }
+
+  /** A reader that has left will not finish a message: that is the end of it, unless others of its group may have it. */
+  abandoned(reader: Reader, receipt: Receipt | undefined): void {
+    if (receipt !== undefined && reader.shared) receipt.withheld = true
+    this.finished(receipt)
   }
 
   /** So many more (or fewer) wait for readers; pauses and resumes the socket. */
   queued(count: number, bytes: number, qos: number): void {
     if (qos === 0) this.#queuedQos0 += count
     this.#queuedBytes += bytes
-    const full = this.#queuedQos0 >= this.#maxQueued || this.#queuedBytes >= MAX_BYTES
-    const low = this.#queuedQos0 <= this.#maxQueued / 2 && this.#queuedBytes <= MAX_BYTES / 2
-    if (this.#paused ? low : full) {
-      this.#paused = !this.#paused
-      if (!this.#ended) this.#onPause(this.#paused)
-    }
+    this.#weigh()
   }
 
   /** A reader leaves. */
@@ -124,11 +131,7 @@ export class Inbound implements ReaderHost {
 
   /** Ends a reader that leaves. What it had not read is finished, or left to the others of its group. */
   dismiss(reader: Reader): void {
-    for (const receipt of reader.end(false)) {
-      if (receipt === undefined) continue
-      if (reader.shared) receipt.withheld = true
-      this.finished(receipt)
-    }
+    for (const receipt of reader.end(false)) this.abandoned(reader, receipt)
   }
 
   /** The link has ended. `keepQueues`: what is queued will not come again, so readers may still take it. */
@@ -151,6 +154,20 @@ export class Inbound implements ReaderHost {
     return true
   }
 
+  #weigh(): void {
+    const { unfinished } = this.#receipts
+    const full =
+      this.#queuedQos0 >= this.#maxQueued || this.#queuedBytes >= MAX_BYTES || unfinished >= MAX_UNFINISHED
+    const low =
+      this.#queuedQos0 <= this.#maxQueued / 2 &&
+      this.#queuedBytes <= MAX_BYTES / 2 &&
+      unfinished <= MAX_UNFINISHED / 2
+    if (this.#paused ? low : full) {
+      this.#paused = !this.#paused
+      if (!this.#ended) this.#onPause(this.#paused)
+    }
+  }
+
   #unhold(held: Held): void {
     this.queued(-1, -held.publish.payload.length, held.publish.qos)
   }
@@ -165,7 +182,7 @@ export class Inbound implements ReaderHost {
       for (let held = this.#held.peek(); held !== undefined && held.sinceMs + HOLD_MS <= nowMs;) {
         this.#held.shift()
         this.#unhold(held)
-        if (held.receipt !== undefined) this.#receipts.finish(held.receipt)
+        this.finished(held.receipt)
         held = this.#held.peek()
       }
       this.#armHold()

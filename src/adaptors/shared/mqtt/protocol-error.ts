@@ -2,8 +2,6 @@
 const MALFORMED_PACKET = 0x81
 /** The packet is well-formed and not allowed here. */
 export const PROTOCOL_VIOLATION = 0x82
-/** More messages are on their way than our Receive Maximum. */
-export const RECEIVE_MAXIMUM_EXCEEDED = 0x93
 /** The packet is over our Maximum Packet Size. */
 export const PACKET_TOO_LARGE = 0x95
 

@@ -9,6 +9,8 @@ export interface ReaderHost {
   readonly clock: Clock
   /** A delivery is finished for this reader. */
   finished(receipt: Receipt | undefined): void
+  /** A delivery is given back to a reader that has left. */
+  abandoned(reader: Reader, receipt: Receipt | undefined): void
   /** `count` messages of `bytes` bytes more (or less) wait for this session's readers. */
   queued(count: number, bytes: number, qos: number): void
   /** The reader leaves: resolves once the broker knows. */
@@ -142,7 +144,9 @@ export class Reader implements Deliveries {
   /** For the delivery: it comes again after `delayMs`. */
   giveBack(delivery: MqttDelivery, delayMs: number): void {
     this.#inWork -= 1
-    if (!this.#ended) {
+    if (this.#ended) {
+      this.#host.abandoned(this, delivery.receipt)
+    } else {
       const again = new MqttDelivery(this, delivery.publish, delivery.receipt, true)
       this.#host.queued(1, again.payload.length, again.publish.qos)
       const timer = this.#host.clock.after(Math.max(0, delayMs), () => {

@@ -1,7 +1,7 @@
 import { Ring } from '../../../kit/ring.ts'
 import type { InboundPublish } from './decode-publish.ts'
 import type { Output } from './output.ts'
-import { PROTOCOL_VIOLATION, ProtocolViolation, RECEIVE_MAXIMUM_EXCEEDED } from './protocol-error.ts'
+import { PROTOCOL_VIOLATION, ProtocolViolation } from './protocol-error.ts'
 
 /*
  * What we owe the broker for the messages it sent with QoS 1 and 2.
@@ -12,8 +12,6 @@ import { PROTOCOL_VIOLATION, ProtocolViolation, RECEIVE_MAXIMUM_EXCEEDED } from 
  * QoS 2: PUBREC is sent when the work is done, and the id is remembered until PUBREL; a repeat under such an id is not
  * delivered again. That memory ends with the link: an unfinished message comes again on the next link, as for QoS 1. Over several
  * links QoS 2 is therefore at least once, and consumers de-duplicate by the message id.
- *
- * `unfinished` counts what the broker may count against our Receive Maximum: from PUBLISH to PUBACK or PUBCOMP.
  */
 
 const PUBACK = 0x40
@@ -42,35 +40,25 @@ export class Receipt {
 /** The receipts of one link, in order. */
 export class Receipts {
   readonly #output: Output
-  readonly #maximum: number
   readonly #order = new Ring<Receipt>()
   readonly #unreleased = new Map<number, Receipt>()
-  #unfinished = 0
 
-  /** @param maximum - the Receive Maximum that the broker was told, or `undefined` where the version has none */
-  constructor(output: Output, maximum: number | undefined) {
+  constructor(output: Output) {
     this.#output = output
-    this.#maximum = maximum ?? Number.POSITIVE_INFINITY
   }
 
-  /**
-   * Notes a message with QoS 1 or 2. Gives `undefined` for a repeat that must not be delivered again.
-   *
-   * @throws ProtocolViolation when the broker sends more than it may
-   */
+  /** How many messages are neither acknowledged nor withheld. */
+  get unfinished(): number {
+    return this.#order.length
+  }
+
+  /** Notes a message with QoS 1 or 2. Gives `undefined` for a repeat that must not be delivered again. */
   note(publish: InboundPublish): Receipt | undefined {
     const { packetId } = publish
     const known = publish.qos === 2 ? this.#unreleased.get(packetId) : undefined
     if (known !== undefined) {
       if (known.recorded) this.#output.acknowledge(PUBREC, packetId)
       return undefined
-    }
-    this.#unfinished += 1
-    if (this.#unfinished > this.#maximum) {
-      throw new ProtocolViolation(
-        `more than ${this.#maximum} unacknowledged messages`,
-        RECEIVE_MAXIMUM_EXCEEDED,
-      )
     }
     const receipt = new Receipt(packetId, publish.qos === 2 ? 2 : 1)
     if (receipt.qos === 2) this.#unreleased.set(packetId, receipt)
@@ -95,7 +83,6 @@ export class Receipts {
         )
       }
       this.#unreleased.delete(packetId)
-      this.#unfinished -= 1
     }
     this.#output.acknowledge(PUBCOMP, packetId)
   }
@@ -108,7 +95,6 @@ export class Receipts {
         first.recorded = true
         this.#output.acknowledge(PUBREC, first.packetId)
       } else {
-        this.#unfinished -= 1
         this.#output.acknowledge(PUBACK, first.packetId)
       }
     }
