@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import type { Config, ConnectionConfig, Problem } from '../config/index.ts'
 import type { Peer } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
-import { describePeer } from './connect-flags.ts'
+import { describePeer, LONGEST_CONNECT_MS } from './connect-flags.ts'
 import type { CliIo } from './io.ts'
 import { written } from './io.ts'
 import { asBackhaulError, errorFields, oneLine } from './print-error.ts'
@@ -90,7 +90,10 @@ async function tryConnection(name: string, connection: ConnectionConfig, deadlin
   const { connect } = await import('../client/index.ts')
   const { url, outbox: _, ...options } = connection
   try {
-    const client = await connect(url, { ...options, connectTimeoutMs: deadlineMs })
+    const client = await connect(url, {
+      ...options,
+      connectTimeoutMs: Math.min(deadlineMs, LONGEST_CONNECT_MS),
+    })
     const status = client.current
     await client.close({ drainTimeoutMs: 0 })
     if (status.state === 'connected') return { connection: name, peer: status.peer }

@@ -90,10 +90,13 @@ export function connectArguments(
   ]
 }
 
+/** The longest that `connect()` may be told to wait, in milliseconds. */
+export const LONGEST_CONNECT_MS = 3_600_000
+
 /** Within a deadline, connecting has all of it; without one, what `connect()` takes by itself. */
 export function connectLimit(deadline: Deadline): { connectTimeoutMs?: number } {
   const leftMs = deadline.leftMs()
-  return leftMs === undefined ? {} : { connectTimeoutMs: leftMs }
+  return leftMs === undefined ? {} : { connectTimeoutMs: Math.min(leftMs, LONGEST_CONNECT_MS) }
 }
 
 /** The user may stand in the address while the password comes from a file: then both go into `auth`. */

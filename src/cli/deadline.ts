@@ -1,4 +1,5 @@
 import { BackhaulError } from '../contract/index.ts'
+import { systemClock } from '../kit/system-clock.ts'
 
 /** A limit of time over several steps, beginning now. */
 export interface Deadline {
@@ -21,17 +22,17 @@ export function startDeadline(limitMs: number | undefined, what: () => string): 
     return { leftMs: () => undefined, signal: controller.signal, cancel: () => undefined }
   }
   const endsAt = performance.now() + limitMs
-  const timer = setTimeout(() => {
+  const timer = systemClock.after(limitMs, () => {
     controller.abort(
       new BackhaulError(
         'TIMEOUT',
         `Cannot ${what()}: the deadline of ${limitMs} ms passed, raise --deadline`,
       ),
     )
-  }, limitMs)
+  })
   return {
     leftMs: () => Math.max(1, Math.round(endsAt - performance.now())),
     signal: controller.signal,
-    cancel: () => clearTimeout(timer),
+    cancel: () => timer.cancel(),
   }
 }

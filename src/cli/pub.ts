@@ -99,6 +99,8 @@ class Publisher {
   #acknowledged = 0
   #failed = 0
   #failure: BackhaulError | undefined
+  /** Aborted by the first failure, so that nobody waits for more of stdin then. */
+  readonly #broken = new AbortController()
   #wake = deferred()
 
   constructor(client: Client, topic: string, key: string | undefined, headers: Headers | undefined) {
@@ -119,6 +121,7 @@ class Publisher {
       (error: unknown) => {
         this.#failed += 1
         this.#failure ??= asBackhaulError(error)
+        this.#broken.abort(this.#failure)
         this.#wake.resolve()
       },
     )
@@ -145,11 +148,15 @@ class Publisher {
         )
       }
     }
-    for await (const chunk of abortable(input, signal)) {
-      await sendAll(splitter.push(chunk))
-      if (this.#failure !== undefined) return
+    try {
+      for await (const chunk of abortable(input, AbortSignal.any([signal, this.#broken.signal]))) {
+        await sendAll(splitter.push(chunk))
+      }
+      await sendAll(splitter.end())
+    } catch (error) {
+      // what is under way is still waited for, and then it is told
+      if (this.#failure === undefined) throw error
     }
-    await sendAll(splitter.end())
   }
 
   /** Waits until every message has its outcome; throws the first failure. */

@@ -3,6 +3,8 @@ import { BackhaulError } from '../contract/index.ts'
 import type { Connection, Subscription, SubscriptionOptions } from '../connection/index.ts'
 import { consume } from '../connection/index.ts'
 import type { Pump } from '../outbox/index.ts'
+import { systemClock } from '../kit/system-clock.ts'
+import { checkSendOptions, checkSubscribeOptions } from './check-options.ts'
 import type { SendOptions } from './sending.ts'
 import { deliver, store } from './sending.ts'
 
@@ -22,12 +24,20 @@ export interface HandlerOptions extends SubscribeOptions {
 export interface HandlerSubscription extends AsyncDisposable {
   /** Resolves when the subscription has ended; rejects when the broker refuses it later on. */
   readonly done: Promise<void>
+  /**
+   * Calls the handler no more, and resolves once the running calls are done. The broker is told nothing: where the session
+   * lasts (MQTT: `sessionExpirySeconds`), it keeps the subscription and what was not handled for the next connection. Close
+   * the client then.
+   */
+  stop(): Promise<void>
   /** Ends the subscription once the running calls are done. */
   unsubscribe(): Promise<void>
 }
 
 /** Takes one delivery: returning acknowledges it, throwing gives it back for later. */
 export type Handler = (delivery: Delivery) => void | Promise<void>
+
+const NO_OPTIONS: SendOptions = {}
 
 /** What a client is made of. */
 export interface ClientParts {
@@ -90,11 +100,12 @@ export class Client implements AsyncDisposable {
    *
    * Order is kept among messages of one topic with the same key, and among those without one, in the order of the calls.
    *
-   * @throws BackhaulError `INVALID_TOPIC`, `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE` before anything is accepted;
+   * @throws BackhaulError `INVALID_TOPIC`, `INVALID_MESSAGE`, `INVALID_OPTIONS`, `MESSAGE_TOO_LARGE` before anything is accepted;
    * `NOT_AUTHORIZED`, `REFUSED` by the broker; `OUTBOX_FULL`, `EXPIRED`, `CLOSED`; `TIMEOUT` when the deadline passed
    * before it went out, `DELIVERY_UNKNOWN` when it passed afterwards.
    */
-  async send(message: OutboundMessage, options: SendOptions = {}): Promise<Receipt> {
+  async send(message: OutboundMessage, options: SendOptions = NO_OPTIONS): Promise<Receipt> {
+    if (options !== NO_OPTIONS) checkSendOptions(options)
     return this.#send(this.#check(message), options)
   }
 
@@ -104,6 +115,7 @@ export class Client implements AsyncDisposable {
    * @throws BackhaulError as `send()`; the first that fails. The others go on: give ids to tell them apart.
    */
   async sendMany(messages: readonly OutboundMessage[], options: SendOptions = {}): Promise<Receipt[]> {
+    checkSendOptions(options)
     const checked = messages.map((message) => this.#check(message))
     return Promise.all(checked.map((message) => this.#send(message, options)))
   }
@@ -112,7 +124,7 @@ export class Client implements AsyncDisposable {
    * Subscribes to topics, which may be patterns. Resolves once the broker has granted them; they are made again after
    * every reconnect. Each delivery stays the broker's until its `ack()`.
    *
-   * @throws BackhaulError `INVALID_TOPIC`, `NOT_AUTHORIZED`, `UNSUPPORTED`, `CLOSED`, `ABORTED`.
+   * @throws BackhaulError `INVALID_TOPIC`, `INVALID_OPTIONS`, `NOT_AUTHORIZED`, `UNSUPPORTED`, `CLOSED`, `ABORTED`.
    */
   subscribe(topics: string | readonly string[], options?: SubscribeOptions): Promise<Subscription>
   subscribe(
@@ -125,7 +137,11 @@ export class Client implements AsyncDisposable {
     handlerOrOptions: Handler | SubscribeOptions = {},
     handlerOptions: HandlerOptions = {},
   ): Promise<Subscription | HandlerSubscription> {
-    if (typeof handlerOrOptions !== 'function') return this.#subscribe(topics, handlerOrOptions)
+    if (typeof handlerOrOptions !== 'function') {
+      checkSubscribeOptions(handlerOrOptions)
+      return this.#subscribe(topics, handlerOrOptions)
+    }
+    checkSubscribeOptions(handlerOptions)
     const subscription = await this.#subscribe(topics, handlerOptions)
     return this.#handle(subscription, handlerOrOptions, handlerOptions)
   }
@@ -141,8 +157,9 @@ export class Client implements AsyncDisposable {
 
   /**
    * Hands nothing more to subscribers, waits for running handlers and for what was accepted to be delivered, at most
-   * `drainTimeoutMs` milliseconds, then ends the connection, or lets go of a shared one. What is still pending then is
-   * dropped with reason `closed`, and counted. Until the handlers are done they can send. Twice is fine.
+   * `drainTimeoutMs` milliseconds (`Infinity`: as long as it takes), then ends the connection, or lets go of a shared
+   * one. What is still pending then is dropped with reason `closed`, and counted. Until the handlers are done they can
+   * send. Twice is fine.
    */
   close({ drainTimeoutMs = 5000 }: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(drainTimeoutMs)
@@ -182,23 +199,26 @@ export class Client implements AsyncDisposable {
     // an error is told to whoever awaits `done`; nobody has to
     const ended = done.catch(() => undefined).finally(() => this.#handled.delete(subscription))
     this.#handled.set(subscription, ended)
-    const unsubscribe = async () => {
+    const stop = () => {
       subscription.stop()
-      await ended
+      return ended
+    }
+    const unsubscribe = async () => {
+      await stop()
       await subscription.unsubscribe()
     }
-    return { done, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
+    return { done, stop, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
   }
 
   async #close(drainTimeoutMs: number): Promise<void> {
     const { pump, unwire, release } = this.#parts
     const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort(), drainTimeoutMs)
+    const timer = systemClock.after(drainTimeoutMs, () => limit.abort())
     for (const subscription of this.#handled.keys()) subscription.stop()
     await Promise.race([Promise.all(this.#handled.values()), once(limit.signal)])
     this.#closed = true
     await pump.drain(limit.signal).catch(() => undefined)
-    clearTimeout(timer)
+    timer.cancel()
     await pump.close()
     unwire()
     await release()

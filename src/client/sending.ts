@@ -1,5 +1,6 @@
 import type { Message, Priority, Receipt } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
+import { systemClock } from '../kit/system-clock.ts'
 import type { AddOptions, Pump } from '../outbox/index.ts'
 import { Ticket } from '../outbox/index.ts'
 import { DeliveredReceipt, StoredReceipt } from './receipt.ts'
@@ -39,7 +40,9 @@ export function store(
   }
   const onAbort = () => giveUp(aborted(signal?.reason))
   const timer =
-    deadlineMs === undefined ? undefined : setTimeout(() => giveUp(tooLate(message, false)), deadlineMs)
+    deadlineMs === undefined
+      ? undefined
+      : systemClock.after(deadlineMs, () => giveUp(tooLate(message, false)))
   signal?.addEventListener('abort', onAbort)
   return safe
     .then(
@@ -49,7 +52,7 @@ export function store(
       },
     )
     .finally(() => {
-      clearTimeout(timer)
+      timer?.cancel()
       signal?.removeEventListener('abort', onAbort)
     })
 }
@@ -86,7 +89,7 @@ function deliverInTime(
   const room = new AbortController()
   return new Promise((resolve, reject) => {
     const finish = (error: unknown) => {
-      clearTimeout(timer)
+      timer?.cancel()
       signal?.removeEventListener('abort', onAbort)
       if (error === undefined) resolve(new DeliveredReceipt(message.id))
       else reject(error)
@@ -100,7 +103,7 @@ function deliverInTime(
     const timer =
       deadlineMs === undefined
         ? undefined
-        : setTimeout(() => giveUp(tooLate(message, ticket.wentOut)), deadlineMs)
+        : systemClock.after(deadlineMs, () => giveUp(tooLate(message, ticket.wentOut)))
     signal?.addEventListener('abort', onAbort)
     try {
       const how = { ...addOptions(options, now), ticket, signal: room.signal }
