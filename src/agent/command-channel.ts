@@ -100,7 +100,8 @@ export class CommandChannel {
     try {
       await unlessAborted(subscription.done, signal)
     } finally {
-      await subscription.unsubscribe()
+      // not left: a lasting session keeps what comes until the agent runs again
+      await subscription.stop()
     }
   }
 

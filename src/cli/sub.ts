@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer'
 
 import { Command } from 'commander'
 
-import type { Client } from '../client/index.ts'
+import type { Client, SubscribeOptions } from '../client/index.ts'
+import type { Subscription } from '../connection/index.ts'
 import type { Delivery } from '../contract/index.ts'
 import type { ConnectFlags } from './connect-flags.ts'
 import { addConnectFlags, connectArguments, connectLimit, noteStatus } from './connect-flags.ts'
@@ -85,14 +86,41 @@ async function receive(
   const group = flags.group === undefined ? {} : { group: flags.group }
   // no more is taken from a shared group than will be written
   const maxInWork = flags.count === undefined ? {} : { maxInWork: Math.min(flags.count, 100) }
-  const subscription = await client.subscribe(topics, { ...group, ...maxInWork, signal })
+  const subscription = await granted(client, topics, { ...group, ...maxInWork }, signal)
   writer.note(`subscribed to ${topics.map(oneLine).join(' ')}`)
-  for await (const delivery of subscription) {
+  // stopped, and never left: a lasting session keeps what was not written until the next time
+  const stop = () => subscription.stop()
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
+  for (;;) {
+    const { value: delivery, done } = await subscription.next()
+    if (done === true) break
     await writer.write(delivery)
     delivery.ack()
     if (writer.count === flags.count) return
   }
   signal.throwIfAborted()
+}
+
+/** Subscribes; the signal ends the wait for the broker, and nothing later. */
+async function granted(
+  client: Client,
+  topics: readonly string[],
+  options: SubscribeOptions,
+  signal: AbortSignal,
+): Promise<Subscription> {
+  const asking = new AbortController()
+  const giveUp = () => asking.abort()
+  signal.addEventListener('abort', giveUp)
+  if (signal.aborted) giveUp()
+  try {
+    return await client.subscribe(topics, { ...options, signal: asking.signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
 }
 
 /** Writes deliveries as lines and counts them. */
