@@ -3,6 +3,7 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 
 import { deferred } from '../../src/kit/deferred.ts'
+import { resetSocket } from '../../src/kit/reset-socket.ts'
 
 /**
  * A TCP proxy that does to its connections what bad networks do. It knows no protocol: it sees bytes.
@@ -129,6 +130,9 @@ class Proxy implements FaultProxy {
     this.#closed = true
     const server = this.#server
     this.#server = undefined
+    // a reset that has begun gets its turns to end, before its socket is destroyed: see resetSocket()
+    await nextTurn()
+    await nextTurn()
     const gone = [...this.#pairs].map((pair) => pair.gone)
     for (const pair of this.#pairs) pair.destroy()
     await Promise.all(gone)
@@ -193,7 +197,7 @@ class Pair {
   }
 
   reset(): void {
-    this.#end((socket) => socket.resetAndDestroy())
+    this.#end(resetSocket)
   }
 
   destroy(): void {
@@ -317,6 +321,12 @@ class Direction {
     this.left -= part.length
     if (this.left === 0) this.#cut()
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 function isPort(address: string | AddressInfo | null): address is AddressInfo {

@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
 
+import { resetSocket } from '../../kit/reset-socket.ts'
+
 /** A line to a broker that can be cut: a TCP relay. */
 export interface Line {
   /** Where to dial in place of the broker. */
@@ -46,7 +48,7 @@ export async function layLine(brokerPort: number): Promise<Line> {
     port: typeof address === 'object' && address !== null ? address.port : 0,
     cut: () => {
       isCut = true
-      for (const socket of sockets) socket.resetAndDestroy()
+      for (const socket of sockets) resetSocket(socket)
     },
     mend: () => {
       isCut = false
