@@ -8,7 +8,7 @@ import { ScriptedBroker, wellBehaved } from '../adaptors/shared/mqtt/scripted-br
 // Mosquitto 2.0.11 sends a stored backlog without regard to the Receive Maximum. The session ended for it, and the next one
 // got the same backlog again, for ever.
 test('a backlog far over the Receive Maximum is worked off on one link, in bounded memory', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker, { receiveMaximum: 10 })
   const deliveries = await subscribe(session, ['t'])
   const backlog = 50_000
@@ -23,5 +23,4 @@ test('a backlog far over the Receive Maximum is worked off on one link, in bound
   await publish(session, [message('other')]).all
   assert.equal(broker.client.packets.filter(({ cmd }) => cmd === 'puback').length, backlog)
   await session.close()
-  await broker.stop()
 })

@@ -48,6 +48,11 @@ export interface Promises {
    * at least once; without this, a repeat of what was sent once and arrived on the same link is a fault. @default false
    */
   readonly repeatsOnResume?: boolean
+  /**
+   * The broker may mix what waited for a lasting subscription with what is published while it comes back, so that first arrivals are
+   * out of order then. Without this, that is a fault of the adaptor. @default false
+   */
+  readonly reordersOnResume?: boolean
   /** Within how many milliseconds a link notices that nothing answers any more. */
   readonly freezeNoticedMs: number
 }

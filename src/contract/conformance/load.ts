@@ -4,6 +4,7 @@ import type { DialRequest, Link, Outcome } from '../adaptor.ts'
 import type { Message } from '../message.ts'
 import type { DurableReader } from './durability.ts'
 import { describe } from './errors.ts'
+import type { Promises } from './harness.ts'
 import type { Scope } from './scope.ts'
 import { bytesOf, textOf } from './scope.ts'
 import { Settlements } from './settlements.ts'
@@ -127,6 +128,16 @@ export class Receiver {
     this.#attempts = attempts
   }
 
+  /** Whether it has had more than one link. */
+  get hasComeBack(): boolean {
+    return this.#links > 1
+  }
+
+  /** What the broker promises. */
+  get promises(): Promises {
+    return this.#scope.harness.promises
+  }
+
   /** Resolves when so many messages have arrived. */
   hasHad(count: number): Promise<void> {
     if (this.firsts.length >= count) return Promise.resolve()
@@ -173,7 +184,7 @@ export class Receiver {
       return
     }
     before.count += 1
-    const resumed = this.#links > 1 && this.#scope.harness.promises.repeatsOnResume === true
+    const resumed = this.hasComeBack && this.promises.repeatsOnResume === true
     const allowed = (this.#attempts.get(sentAs) ?? 0) > 1 || before.link < this.#links || resumed
     if (!allowed) this.faults.push(`${payload} came twice, though it was sent once and was not in flight`)
     before.link = this.#links
@@ -209,6 +220,7 @@ export function checkLoad(sender: Sender, receiver: Receiver): void {
   for (const id of sender.acknowledged) {
     assert.ok(receiver.arrivals.has(id), 'a message that was acknowledged is lost')
   }
+  if (receiver.hasComeBack && receiver.promises.reordersOnResume === true) return
   const last = new Map<string, number>()
   for (const payload of receiver.firsts) {
     const [number = '', , key = ''] = payload.split(' ')

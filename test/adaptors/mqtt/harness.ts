@@ -109,6 +109,8 @@ function promises(kind: MqttCase['broker'], version: MqttCase['version']): Promi
     durableBy: 'identity',
     // what it still has queued for a session that comes back it may send twice
     repeatsOnResume: kind === 'embedded',
+    // and it mixes that with what is published meanwhile, to any client
+    reordersOnResume: kind === 'embedded',
     largePayloadBytes: 500_000,
     // only MQTT 5 tells the limit of the broker
     refusedPayloadBytes: version === '5' ? 3_000_000 : undefined,

@@ -20,9 +20,10 @@ import { Subscriptions } from './subscriptions.ts'
  * - Whatever the kind: when more than MAX_BYTES wait, the socket is paused as well. A handler that waits for its own publish
  *   then depends on others being read, or on the publish deadline.
  *
- * A resumed session starts with what the broker had stored, often before anybody has subscribed. A message that
- * nobody asked for is held for HOLD_MS, for a subscription to come; then it is given up: acknowledged and dropped, since
- * it belongs to a subscription that this program no longer makes.
+ * A resumed session starts with what the broker had stored, often before anybody has subscribed. In its first HOLD_MS, a message
+ * that nobody asked for is held for a subscription to come. Then what is left is given up (acknowledged and dropped), and so is
+ * whatever comes later: it belongs to a subscription that this program no longer makes, and must not take the places of others.
+ * QoS 0 is held only while there is room: it never pauses the socket.
  */
 
 const MAX_BYTES = 67_108_864
@@ -32,7 +33,6 @@ const HOLD_MS = 30_000
 interface Held {
   readonly publish: InboundPublish
   readonly receipt: Receipt | undefined
-  readonly sinceMs: number
 }
 
 /** The receiving half of a session. */
@@ -42,11 +42,11 @@ export class Inbound implements ReaderHost {
   /** Who gets what. */
   readonly subscriptions: Subscriptions
   readonly #receipts: Receipts
-  readonly #holds: boolean
   readonly #maxQueued: number
   readonly #onPause: (paused: boolean) => void
   readonly #leave: (reader: Reader) => Promise<void>
   readonly #held = new Ring<Held>()
+  /** Runs while unwanted messages are held. */
   #holdTimer: Timer | undefined
   #queuedQos0 = 0
   #queuedBytes = 0
@@ -66,9 +66,9 @@ export class Inbound implements ReaderHost {
     this.clock = options.clock
     this.subscriptions = new Subscriptions(!facts.resumed)
     this.#receipts = new Receipts(output)
-    this.#holds = facts.resumed
     this.#maxQueued = options.receiveMaximum
     this.#onPause = options.onPause
+    if (facts.resumed) this.#holdTimer = this.clock.after(HOLD_MS, () => this.#giveUp(), true)
     this.#leave = options.leave
   }
 
@@ -78,15 +78,15 @@ export class Inbound implements ReaderHost {
     const receipt = publish.qos === 0 ? undefined : this.#receipts.note(publish)
     if (publish.qos !== 0 && receipt === undefined) return
     if (this.#hand(publish, receipt)) return
-    if (!this.#holds) {
+    const room = publish.qos > 0 || this.#queuedQos0 < this.#maxQueued / 2
+    if (this.#holdTimer === undefined || !room) {
       this.finished(receipt)
       return
     }
     // or the finished prefix would take it along
     if (receipt !== undefined) receipt.open = 1
-    this.#held.push({ publish, receipt, sinceMs: this.clock.monotonic() })
+    this.#held.push({ publish, receipt })
     this.queued(1, publish.payload.length, publish.qos)
-    this.#armHold()
   }
 
   /** The broker's PUBREL. */
@@ -172,20 +172,11 @@ export class Inbound implements ReaderHost {
     this.queued(-1, -held.publish.payload.length, held.publish.qos)
   }
 
-  #armHold(): void {
-    const first = this.#held.peek()
-    if (this.#holdTimer !== undefined || first === undefined) return
-    const waitMs = first.sinceMs + HOLD_MS - this.clock.monotonic()
-    this.#holdTimer = this.clock.after(Math.max(0, waitMs), () => {
-      this.#holdTimer = undefined
-      const nowMs = this.clock.monotonic()
-      for (let held = this.#held.peek(); held !== undefined && held.sinceMs + HOLD_MS <= nowMs;) {
-        this.#held.shift()
-        this.#unhold(held)
-        this.finished(held.receipt)
-        held = this.#held.peek()
-      }
-      this.#armHold()
-    })
+  #giveUp(): void {
+    this.#holdTimer = undefined
+    for (let held = this.#held.shift(); held !== undefined; held = this.#held.shift()) {
+      this.#unhold(held)
+      this.finished(held.receipt)
+    }
   }
 }

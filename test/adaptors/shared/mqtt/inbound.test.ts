@@ -43,7 +43,7 @@ function text(delivery: Delivery): string {
 
 for (const qos of [1, 2] as const) {
   test(`ack() in any order is told to the broker in order of receipt, as a finished prefix, QoS ${qos}`, async () => {
-    const broker = await ScriptedBroker.start(wellBehaved())
+    await using broker = await ScriptedBroker.start(wellBehaved())
     const session = await open(broker, { qos })
     const deliveries = await subscribe(session, ['t'])
     for (const id of [11, 12, 13, 14]) send(broker.client, 't', id, { qos, subscription: 1 })
@@ -61,12 +61,11 @@ for (const qos of [1, 2] as const) {
     await broker.client.until(answer, 4)
     assert.deepEqual(ids(), [11, 12, 13, 14])
     await session.close()
-    await broker.stop()
   })
 }
 
 test('subscribe() hands out at most maxInWork at once', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker)
   const deliveries = await subscribe(session, ['t'], 2)
   for (const id of [1, 2, 3]) send(broker.client, 't', id, { subscription: 1 })
@@ -81,12 +80,11 @@ test('subscribe() hands out at most maxInWork at once', async () => {
   await waiting
   assert.equal(third && text(third), '3')
   await session.close()
-  await broker.stop()
 })
 
 test('nack() gives a delivery again after its delay, as redelivered, and acknowledges nothing', async () => {
   const clock = new ManualClock()
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker, { keepAliveSeconds: 0 }, clock)
   const deliveries = await subscribe(session, ['t'], 1)
   send(broker.client, 't', 1, { subscription: 1 })
@@ -104,11 +102,10 @@ test('nack() gives a delivery again after its delay, as redelivered, and acknowl
   await broker.client.until('puback', 2)
   await session.close()
   assert.equal(clock.timers, 0)
-  await broker.stop()
 })
 
 test('a repeat of QoS 2 under one packet id is delivered once, and PUBREL of any id is answered', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker, { qos: 2 })
   const deliveries = await subscribe(session, ['t'])
   const { client } = broker
@@ -127,11 +124,10 @@ test('a repeat of QoS 2 under one packet id is delivered once, and PUBREL of any
   const [next] = await take(deliveries, 1)
   assert.equal(next && text(next), '2')
   await session.close()
-  await broker.stop()
 })
 
 test('a broker that sends more than our Receive Maximum is told it, and taken all the same', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker, { receiveMaximum: 3 })
   const deliveries = await subscribe(session, ['t'])
   const connect = await broker.client.until('connect')
@@ -140,13 +136,12 @@ test('a broker that sends more than our Receive Maximum is told it, and taken al
   for (const delivery of await take(deliveries, 4)) delivery.ack()
   await broker.client.until('puback', 4)
   await session.close()
-  await broker.stop()
 })
 
 test('what a resumed session brings before subscribe() is held for it, and given up after 30 s', async () => {
   const clock = new ManualClock()
   const rest = wellBehaved({ sessionPresent: true })
-  const broker = await ScriptedBroker.start((packet, client) => {
+  await using broker = await ScriptedBroker.start((packet, client) => {
     rest(packet, client)
     if (packet.cmd !== 'connect') return
     // the identifier is of an earlier link and means nothing now
@@ -170,14 +165,16 @@ test('what a resumed session brings before subscribe() is held for it, and given
   await broker.client.until('puback', 3)
   const ids = broker.client.packets.filter(({ cmd }) => cmd === 'puback').map(({ messageId }) => messageId)
   assert.deepEqual(ids, [1, 2, 3])
+  // from then on nothing that is not wanted takes a place
+  send(broker.client, 'left/behind', 4, { subscription: 8 })
+  await broker.client.until('puback', 4)
   void wrong.return?.()
   await session.close()
   assert.equal(clock.timers, 0)
-  await broker.stop()
 })
 
 test('overlapping subscriptions get a message once each, by the identifiers that the broker names', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker)
   const wide = await subscribe(session, ['a/#', 'b'])
   const narrow = await subscribe(session, ['a/+'])
@@ -202,11 +199,10 @@ test('overlapping subscriptions get a message once each, by the identifiers that
   other?.ack()
   await broker.client.until('puback')
   await session.close()
-  await broker.stop()
 })
 
 test('return() unsubscribes, finishes what was not read, and leaves the same filter of another reader alone', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker)
   const one = await subscribe(session, ['t'])
   const two = await subscribe(session, ['t', 'u'])
@@ -223,11 +219,10 @@ test('return() unsubscribes, finishes what was not read, and leaves the same fil
   send(broker.client, 't', 2, { subscription: 1 })
   await broker.client.until('puback', 2)
   await session.close()
-  await broker.stop()
 })
 
 test('nack() after return() does not hold up the acknowledgements of others', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker)
   const left = await subscribe(session, ['t'])
   const stays = await subscribe(session, ['u'])
@@ -240,7 +235,6 @@ test('nack() after return() does not hold up the acknowledgements of others', as
   other?.ack()
   await broker.client.until('puback', 2)
   await session.close()
-  await broker.stop()
 })
 
 test('subscribe() gives each refusal its code and scope, and gives back what was granted', async () => {
@@ -253,7 +247,7 @@ test('subscribe() gives each refusal its code and scope, and gives back what was
   ] as const
   for (const [level, code, expected] of cases) {
     const rest = wellBehaved()
-    const broker = await ScriptedBroker.start((packet, client) => {
+    await using broker = await ScriptedBroker.start((packet, client) => {
       if (packet.cmd !== 'subscribe') return rest(packet, client)
       const granted = packet.subscriptions.map(({ topic }) => (topic === 'bad' ? code : 1))
       client.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted })
@@ -262,12 +256,11 @@ test('subscribe() gives each refusal its code and scope, and gives back what was
     await assert.rejects(subscribe(session, ['good', 'bad']), { code: expected, scope: 'topic' })
     await broker.client.until('unsubscribe')
     await session.close()
-    await broker.stop()
   }
 })
 
 test('subscribe() with a group is a shared subscription, and UNSUPPORTED where the broker has none', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker)
   await session.subscribe(['a/+'], { group: 'g', maxInWork: 1 }, NEVER)
   const packet = await broker.client.until('subscribe')
@@ -276,7 +269,7 @@ test('subscribe() with a group is a shared subscription, and UNSUPPORTED where t
   await assert.rejects(grouped('a/b'), { code: 'INVALID_TOPIC' })
   await session.close()
   await broker.stop()
-  const other = await ScriptedBroker.start(
+  await using other = await ScriptedBroker.start(
     wellBehaved({ properties: { sharedSubscriptionAvailable: false } }),
   )
   const without = await open(other)
@@ -287,7 +280,7 @@ test('subscribe() with a group is a shared subscription, and UNSUPPORTED where t
 
 test('a flood of QoS 0 that nobody reads pauses the socket, pings go on, and reading lifts it', async () => {
   const clock = new ManualClock()
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker, { receiveMaximum: 10, keepAliveSeconds: 10 }, clock)
   const deliveries = await subscribe(session, ['t'], 1000)
   for (let id = 0; id < 500; id += 1) {
@@ -312,5 +305,4 @@ test('a flood of QoS 0 that nobody reads pauses the socket, pings go on, and rea
   for (const delivery of await take(deliveries, 499)) delivery.ack()
   assert.equal(broker.client.socket.writableLength, 0)
   await session.close()
-  await broker.stop()
 })

@@ -11,7 +11,7 @@ test('the link pings while nothing is sent, and a missing answer ends it within 
   const clock = new ManualClock()
   let answers = true
   const rest = wellBehaved()
-  const broker = await ScriptedBroker.start((packet, client) => {
+  await using broker = await ScriptedBroker.start((packet, client) => {
     if (packet.cmd !== 'pingreq' || answers) rest(packet, client)
   })
   const session = await open(broker, { keepAliveSeconds: 10 }, clock)
@@ -26,22 +26,20 @@ test('the link pings while nothing is sent, and a missing answer ends it within 
   clock.advance(5000)
   assert.equal((await session.lost).code, 'TIMEOUT')
   assert.equal(clock.timers, 0)
-  await broker.stop()
 })
 
 test('the keep-alive of the broker counts in place of ours', async () => {
   const clock = new ManualClock()
-  const broker = await ScriptedBroker.start(wellBehaved({ properties: { serverKeepAlive: 4 } }))
+  await using broker = await ScriptedBroker.start(wellBehaved({ properties: { serverKeepAlive: 4 } }))
   const session = await open(broker, { keepAliveSeconds: 100 }, clock)
   clock.advance(2000)
   await broker.client.until('pingreq')
   await session.close()
-  await broker.stop()
 })
 
 test('a handler that takes long delays no ping and no publish', async () => {
   const clock = new ManualClock()
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker, { keepAliveSeconds: 10 }, clock)
   const deliveries = await subscribe(session, ['t'])
   broker.client.send({
@@ -64,12 +62,11 @@ test('a handler that takes long delays no ping and no publish', async () => {
   slow.ack()
   await broker.client.until('puback')
   await session.close()
-  await broker.stop()
 })
 
 test('an answer that lies unread when the program was busy counts', async () => {
   const clock = new ManualClock()
-  const broker = await ScriptedBroker.start(wellBehaved())
+  await using broker = await ScriptedBroker.start(wellBehaved())
   const session = await open(broker, { keepAliveSeconds: 10 }, clock)
   clock.advance(5000)
   await broker.client.until('pingreq')
@@ -79,7 +76,6 @@ test('an answer that lies unread when the program was busy counts', async () => 
   await turn()
   assert.deepEqual((await publish(session, [message('still alive')]).all).map(word), ['delivered'])
   await session.close()
-  await broker.stop()
 })
 
 test('lost tells why the broker ended the link', async () => {
@@ -90,7 +86,7 @@ test('lost tells why the broker ended the link', async () => {
     [0x00, 'LINK_LOST', /ended the link/],
   ] as const
   for (const [reasonCode, code, pattern] of cases) {
-    const broker = await ScriptedBroker.start(wellBehaved())
+    await using broker = await ScriptedBroker.start(wellBehaved())
     const session = await open(broker)
     broker.client.send({ cmd: 'disconnect', reasonCode })
     const error = await session.lost
@@ -98,6 +94,5 @@ test('lost tells why the broker ended the link', async () => {
     assert.match(error.message, pattern)
     const { socket } = broker.client
     if (!socket.destroyed) await once(socket, 'close')
-    await broker.stop()
   }
 })

@@ -27,7 +27,7 @@ function numbers(count: number, topic = 't'): ReturnType<typeof message>[] {
 }
 
 test('publish() keeps to the Receive Maximum of the broker, in order', async () => {
-  const broker = await ScriptedBroker.start(
+  await using broker = await ScriptedBroker.start(
     wellBehaved({ acknowledges: false, properties: { receiveMaximum: 3 } }),
   )
   const session = await open(broker)
@@ -54,12 +54,11 @@ test('publish() keeps to the Receive Maximum of the broker, in order', async () 
   }
   assert.equal((await all).length, 10)
   await session.close()
-  await broker.stop()
 })
 
 for (const qos of [1, 2] as const) {
   test(`publish() with QoS ${qos} gives each reason code its outcome and scope`, async () => {
-    const broker = await ScriptedBroker.start((packet, client) => {
+    await using broker = await ScriptedBroker.start((packet, client) => {
       codes()(packet, client)
       if (packet.cmd === 'pubrel')
         client.send({ cmd: 'pubcomp', messageId: packet.messageId ?? 0, reasonCode: 0 })
@@ -83,12 +82,11 @@ for (const qos of [1, 2] as const) {
       }
     }
     await session.close()
-    await broker.stop()
   })
 }
 
 test('publish() fails what came later of a key when one of it failed, and nothing else', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
+  await using broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
   const session = await open(broker)
   const { all, order } = publish(session, [
     message('t', '0', 'a'),
@@ -108,22 +106,20 @@ test('publish() fails what came later of a key when one of it failed, and nothin
   assert.deepEqual(outcomes, ['delivered', 'failed REFUSED', 'delivered', 'delivered', 'failed REFUSED'])
   assert.deepEqual(order, [1, 4, 0, 2, 3])
   await session.close()
-  await broker.stop()
 })
 
 test('publish() refuses a message over the Maximum Packet Size of the broker without sending it', async () => {
-  const broker = await ScriptedBroker.start(wellBehaved({ properties: { maximumPacketSize: 200 } }))
+  await using broker = await ScriptedBroker.start(wellBehaved({ properties: { maximumPacketSize: 200 } }))
   const session = await open(broker)
   const batch = [message('t', 'small'), message('t', 'x'.repeat(300)), message('t', 'small too')]
   const outcomes = await publish(session, batch).all
   assert.deepEqual(outcomes.map(word), ['delivered', 'refused message MESSAGE_TOO_LARGE', 'delivered'])
   assert.equal(broker.client.packets.filter(({ cmd }) => cmd === 'publish').length, 2)
   await session.close()
-  await broker.stop()
 })
 
 test('publish() fails what is unsettled when its signal aborts, with the later ones of the key, in flight or waiting', async () => {
-  const broker = await ScriptedBroker.start(
+  await using broker = await ScriptedBroker.start(
     wellBehaved({ acknowledges: false, properties: { receiveMaximum: 2 } }),
   )
   const session = await open(broker)
@@ -151,7 +147,7 @@ test('publish() fails what is unsettled when its signal aborts, with the later o
 })
 
 test('publish() fails everything when the link is lost, and whatever comes later', async () => {
-  const broker = await ScriptedBroker.start(
+  await using broker = await ScriptedBroker.start(
     wellBehaved({ acknowledges: false, properties: { receiveMaximum: 5 } }),
   )
   const session = await open(broker)
@@ -165,12 +161,11 @@ test('publish() fails everything when the link is lost, and whatever comes later
   ])
   assert.equal((await session.lost).code, 'LINK_LOST')
   await session.close()
-  await broker.stop()
 })
 
 test('publish() ends the link when the oldest message is older than publishTimeoutMs', async () => {
   const clock = new ManualClock()
-  const broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
+  await using broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
   const session = await open(broker, { publishTimeoutMs: 5000, keepAliveSeconds: 0 }, clock)
   const first = publish(session, [message('t', '1')])
   await broker.client.until('publish', 1)
@@ -183,12 +178,11 @@ test('publish() ends the link when the oldest message is older than publishTimeo
   assert.equal((await session.lost).code, 'TIMEOUT')
   assert.equal(clock.timers, 0)
   await session.close()
-  await broker.stop()
 })
 
 test('publish() with QoS 2 is delivered at PUBCOMP, and a resumed session releases what an earlier link left', async () => {
   const script = wellBehaved({ sessionPresent: true, properties: { receiveMaximum: 4 } })
-  const broker = await ScriptedBroker.start(script)
+  await using broker = await ScriptedBroker.start(script)
   const session = await open(broker, { qos: 2, sessionExpirySeconds: 60 })
   const outcomes = await publish(session, numbers(6)).all
   assert.deepEqual(new Set(outcomes.map(word)), new Set(['delivered']))
@@ -198,11 +192,10 @@ test('publish() with QoS 2 is delivered at PUBCOMP, and a resumed session releas
   assert.deepEqual(order.slice(0, 5), ['pubrel', 'pubrel', 'pubrel', 'pubrel', 'publish'])
   assert.equal(order.filter((cmd) => cmd === 'pubrel').length, 4 + 6)
   await session.close()
-  await broker.stop()
 })
 
 test('publish() lowers QoS 2 to what the broker takes, and dial() refuses a broker that would lose messages', async () => {
-  const one = await ScriptedBroker.start(wellBehaved({ properties: { maximumQoS: 1 } }))
+  await using one = await ScriptedBroker.start(wellBehaved({ properties: { maximumQoS: 1 } }))
   const session = await open(one, { qos: 2 })
   await publish(session, [message('t', '1')]).all
   const packet = await one.client.until('publish')
@@ -210,7 +203,7 @@ test('publish() lowers QoS 2 to what the broker takes, and dial() refuses a brok
   await session.close()
   await one.stop()
 
-  const zero = await ScriptedBroker.start(
+  await using zero = await ScriptedBroker.start(
     wellBehaved({ properties: { maximumQoS: 0, retainAvailable: false } }),
   )
   await assert.rejects(open(zero, { qos: 1 }), { code: 'UNSUPPORTED', message: /set qos to 0/ })
@@ -223,7 +216,7 @@ test('publish() lowers QoS 2 to what the broker takes, and dial() refuses a brok
 
 test('close() settles what is on its way first, and leaves a broker that does not answer after 5 s', async () => {
   const clock = new ManualClock()
-  const broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
+  await using broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
   const session = await open(broker, { keepAliveSeconds: 0 }, clock)
   const one = publish(session, [message('t', '1')])
   const packet = await broker.client.until('publish')
@@ -244,12 +237,11 @@ test('close() settles what is on its way first, and leaves a broker that does no
   assert.deepEqual((await lost.all).map(word), ['failed CLOSED'])
   await leaving
   assert.equal(clock.timers, 0)
-  await broker.stop()
 })
 
 test('publish() takes a PUBACK of every length that MQTT 5 allows, and its reason', async () => {
   const tails = [[], [0], [0x10], [0x10, 0], [0x97], [0x97, 0], [0x10, 4, 0x1f, 0, 1, 0x61]]
-  const broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
+  await using broker = await ScriptedBroker.start(wellBehaved({ acknowledges: false }))
   const session = await open(broker)
   for (const [index, tail] of tails.entries()) {
     const { all } = publish(session, [message(`t/${index}`)])
@@ -258,5 +250,4 @@ test('publish() takes a PUBACK of every length that MQTT 5 allows, and its reaso
     assert.equal((await all).map(word)[0]?.split(' ')[0], tail[0] === 0x97 ? 'failed' : 'delivered')
   }
   await session.close()
-  await broker.stop()
 })

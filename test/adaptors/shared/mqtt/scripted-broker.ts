@@ -30,6 +30,7 @@ export class ScriptedBroker {
   readonly clients: ScriptedClient[] = []
   readonly #server: Server
   readonly #level: 4 | 5
+  #stopped: Promise<void> | undefined
 
   private constructor(server: Server, level: 4 | 5) {
     this.#server = server
@@ -64,15 +65,23 @@ export class ScriptedBroker {
     return last
   }
 
-  /** How many connections are open. */
-  get connections(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
-    })
+  /** Resolves when no connection is open. */
+  async deserted(): Promise<void> {
+    for (const { socket } of this.clients) if (!socket.closed) await once(socket, 'close')
   }
 
-  /** Ends it with all connections. */
-  async stop(): Promise<void> {
+  /** Ends it with all connections. Twice is fine. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  /** The same. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
     for (const { socket } of this.clients) socket.destroy()
     this.#server.close()
     await once(this.#server, 'close')
