@@ -24,7 +24,12 @@ if (files.length === 0) {
 
 const count = { passed: 0, failed: 0, skipped: 0 }
 // files run side by side, more of them than cores since they mostly wait; the tests of one file run one after another
-const stream = run({ files, concurrency: Number(process.env['TEST_CONCURRENCY'] ?? 3) })
+const stream = run({
+  files,
+  concurrency: Number(process.env['TEST_CONCURRENCY'] ?? 3),
+  // a file that never ends fails, instead of holding up the rest
+  timeout: 300_000,
+})
 stream.on('test:pass', (event) => {
   if (event.details.type === 'suite') return
   if (event.skip !== undefined || event.todo !== undefined) count.skipped += 1
