@@ -38,6 +38,20 @@ export class PacketDecoder {
       const why = this.#error instanceof Error ? this.#error.message : 'it is too short'
       throw new ProtocolViolation(`a malformed packet (${why})`)
     }
+    if (!hasWholeProperties(packet)) throw new ProtocolViolation('a malformed packet (a property is cut off)')
     return packet
   }
+}
+
+/**
+ * Whether every property has a value of its own: the parser gives `null` or -1 for one that is cut off, and a list for one
+ * that came twice, which nothing but a user property may.
+ */
+function hasWholeProperties(packet: Packet): boolean {
+  const properties: unknown = 'properties' in packet ? packet.properties : undefined
+  if (typeof properties !== 'object' || properties === null) return true
+  return Object.entries(properties).every(([name, value]: [string, unknown]) => {
+    if (name === 'userProperties') return true
+    return value !== null && value !== undefined && value !== -1 && !Array.isArray(value)
+  })
 }

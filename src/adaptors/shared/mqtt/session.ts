@@ -170,12 +170,16 @@ export class MqttSession {
     if (!this.#ended) this.#outbound.pump()
   }
 
-  /** Whatever is wrong with what the peer sent ends the session, and nothing else. */
+  /** Whatever is wrong with what the peer sent, or with us at reading it, ends the session, and nothing else. */
   #guard(work: () => void): void {
     try {
       work()
     } catch (cause) {
-      if (!(cause instanceof ProtocolViolation)) throw cause
+      if (!(cause instanceof ProtocolViolation)) {
+        const text = `Cannot go on with ${this.address}: Backhaul failed at a packet, report it with the cause of this error`
+        this.#end(new BackhaulError('INTERNAL', text, cause))
+        return
+      }
       if (this.facts.level === 5 && !this.#ended) {
         this.#output.append(generate({ cmd: 'disconnect', reasonCode: cause.reasonCode }, V5))
         this.#output.flush()

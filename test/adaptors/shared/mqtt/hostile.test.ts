@@ -105,7 +105,8 @@ test(
   { timeout: 60_000 },
   async () => {
     let bytes: Uint8Array = Buffer.alloc(0)
-    await using broker = await ScriptedBroker.start((_packet, client) => {
+    await using broker = await ScriptedBroker.start((packet, client) => {
+      if (packet.cmd !== 'connect') return
       client.raw(bytes)
       client.socket.end()
     })
@@ -145,6 +146,8 @@ const VIOLATIONS: readonly (readonly [what: string, bytes: readonly number[]])[]
   ['a PUBLISH with a topic alias', [0x30, 7, 0, 1, 0x74, 3, 35, 0, 1]],
   ['a PUBLISH with an unknown property', [0x30, 6, 0, 1, 0x74, 2, 99, 0]],
   ['a PUBLISH whose properties are longer than itself', [0x30, 4, 0, 1, 0x74, 50]],
+  ['a DISCONNECT whose reason is cut off', [0xe0, 5, 0x8e, 3, 0x1f, 0, 9]],
+  ['a DISCONNECT with two reasons', [0xe0, 10, 0x8e, 8, 0x1f, 0, 1, 0x61, 0x1f, 0, 1, 0x62]],
   ['a PINGREQ', [0xc0, 0]],
   ['a PUBACK with wrong flags', [0x41, 2, 0, 1]],
 ]
