@@ -160,6 +160,16 @@ export const ERRORS = {
     means: 'The outbox has reached its limit',
     mend: 'Wait, raise the limit, or choose a policy that drops',
   },
+  OUTBOX_IN_USE: {
+    retryable: true,
+    means: 'Another process writes to the folder of the outbox',
+    mend: 'Stop it, or give each its own folder',
+  },
+  OUTBOX_FAILED: {
+    retryable: true,
+    means: 'The disk of the outbox cannot be read or written as it should',
+    mend: 'Check the disk; backhaul outbox verify tells what is intact',
+  },
   EXPIRED: {
     retryable: false,
     means: 'The message became older than its limit before it was delivered',

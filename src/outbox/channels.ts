@@ -40,6 +40,12 @@ export interface ResentEvent {
   readonly messages: number
 }
 
+/** What `backhaul:outbox:disk` carries: the disk of a durable outbox failed, or works again. */
+export interface DiskEvent {
+  /** Why nothing can be written; `undefined` when all is well again. */
+  readonly error: BackhaulError | undefined
+}
+
 /** Messages were dropped by a policy: {@link DroppedEvent}. */
 export const droppedChannel = channel('backhaul:outbox:dropped')
 /** A message was refused for good: {@link DeadEvent}. */
@@ -48,3 +54,10 @@ export const deadChannel = channel('backhaul:outbox:dead')
 export const parkedChannel = channel('backhaul:outbox:parked')
 /** Messages went out again: {@link ResentEvent}. */
 export const resentChannel = channel('backhaul:outbox:resent')
+/** The disk failed, or works again: {@link DiskEvent}. */
+export const diskChannel = channel('backhaul:outbox:disk')
+
+/** Tells how the disk does. */
+export function tellDisk(error: BackhaulError | undefined): void {
+  if (diskChannel.hasSubscribers) diskChannel.publish({ error } satisfies DiskEvent)
+}

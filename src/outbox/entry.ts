@@ -32,7 +32,10 @@ export class Ticket {
 }
 
 /** Why an entry that is not on its way shall be dropped: a policy of its own, or its owner's word. */
-export function dropReason(entry: Entry, monotonicMs: number): 'withdrawn' | 'expired' | undefined {
+export function dropReason(
+  entry: Pick<Entry, 'ticket' | 'expiry'>,
+  monotonicMs: number,
+): 'withdrawn' | 'expired' | undefined {
   if (entry.ticket?.withdrawn === true) return 'withdrawn'
   return entry.expiry !== undefined && entry.expiry.deadlineMs <= monotonicMs ? 'expired' : undefined
 }

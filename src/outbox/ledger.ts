@@ -124,6 +124,7 @@ export class Ledger {
   turnAway(entry: Entry): BackhaulError {
     this.#accepted += 1
     this.#dropped.full += 1
+    this.#store.note('turnedAway', 1)
     tellDropped(entry.lane, 'full', 1, entry.bytes)
     return new BackhaulError(
       'OUTBOX_FULL',
@@ -145,6 +146,7 @@ export class Ledger {
   /** Messages are handed to a link again. */
   resend(messages: number): void {
     this.#resent += messages
+    this.#store.note('resent', messages)
   }
 
   #leave(messages: number, bytes: number): void {
@@ -163,6 +165,7 @@ const DROP_ERRORS = {
     text: 'it became older than its limit, raise the age limit or mend what kept it',
   },
   withdrawn: { code: 'ABORTED', text: 'whoever sent it gave up, send it again' },
+  damaged: { code: 'OUTBOX_FAILED', text: 'the disk lost it, check the disk' },
   closed: { code: 'CLOSED', text: 'the outbox was closed before, drain it before closing' },
 } as const
 

@@ -10,7 +10,7 @@ const NOTHING: Account = Object.freeze({
   pending: 0,
   parked: 0,
   dead: 0,
-  dropped: Object.freeze({ full: 0, expired: 0, withdrawn: 0, closed: 0 }),
+  dropped: Object.freeze({ full: 0, expired: 0, withdrawn: 0, closed: 0, damaged: 0 }),
   pendingBytes: 0,
   resent: 0,
 })
@@ -36,10 +36,16 @@ export class MemoryStore implements Store {
     new MemoryLane(),
   ]
   #parked = 0
+  #parkedBytes = 0
 
   /** How many messages are parked now. */
   get parked(): number {
     return this.#parked
+  }
+
+  /** Their payload bytes. */
+  get parkedBytes(): number {
+    return this.#parkedBytes
   }
 
   /** Nothing happens by itself here: nobody need be told. */
@@ -80,6 +86,11 @@ export class MemoryStore implements Store {
     // nothing to do
   }
 
+  /** The account lives as long as this store. */
+  note(): void {
+    // nothing to do
+  }
+
   /** Puts a taken entry beside the lane, in order of its sequence. */
   park(entry: Entry): void {
     const { parked } = this.#lanes[entry.lane]
@@ -90,6 +101,7 @@ export class MemoryStore implements Store {
     }
     queue.add(entry)
     this.#parked += 1
+    this.#parkedBytes += entry.bytes
   }
 
   /** The topics with something parked in a lane. */
@@ -113,7 +125,10 @@ export class MemoryStore implements Store {
     const queue = parked.get(topic)
     const entry = queue?.shift()
     if (queue?.length === 0) parked.delete(topic)
-    if (entry !== undefined) this.#parked -= 1
+    if (entry !== undefined) {
+      this.#parked -= 1
+      this.#parkedBytes -= entry.bytes
+    }
     return entry
   }
 
@@ -140,7 +155,10 @@ export class MemoryStore implements Store {
       const swept = aside.sweep(monotonicMs)
       if (aside.length === 0) parked.delete(topic)
       this.#parked -= swept.over.length
-      for (const entry of swept.over) report(entry, dropped)
+      for (const entry of swept.over) {
+        this.#parkedBytes -= entry.bytes
+        report(entry, dropped)
+      }
       earliestMs = Math.min(earliestMs, swept.earliestMs)
     }
     return earliestMs

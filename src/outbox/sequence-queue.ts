@@ -1,5 +1,15 @@
-import type { Entry } from './entry.ts'
+import type { Entry, Expiry, Ticket } from './entry.ts'
 import { dropReason } from './entry.ts'
+
+/** What a queue holds. */
+export interface Queued {
+  /** Its place. */
+  readonly sequence: number
+  /** Its age limit. */
+  readonly expiry: Expiry | undefined
+  /** Who may withdraw it. */
+  readonly ticket: Ticket | undefined
+}
 
 /** Above so many slots, an empty queue gives its memory back. */
 const KEPT_SLOTS = 4096
@@ -9,9 +19,9 @@ const KEPT_SLOTS = 4096
  * in steady state, and so is putting the first one back. Adding in between moves what lies behind: that is for a
  * window's worth of stragglers.
  */
-export class SequenceQueue {
+export class SequenceQueue<T extends Queued = Entry> {
   // filled from #head up to, not including, #tail
-  #slots: (Entry | undefined)[] = []
+  #slots: (T | undefined)[] = []
   #head = 0
   #tail = 0
 
@@ -21,12 +31,17 @@ export class SequenceQueue {
   }
 
   /** The first entry, or `undefined` when empty. */
-  peek(): Entry | undefined {
+  peek(): T | undefined {
     return this.#head === this.#tail ? undefined : this.#slots[this.#head]
   }
 
+  /** The entry at `index` from the front without taking it. */
+  at(index: number): T | undefined {
+    return this.#head + index < this.#tail ? this.#slots[this.#head + index] : undefined
+  }
+
   /** Adds an entry at its place. */
-  add(entry: Entry): void {
+  add(entry: T): void {
     const last = this.#head === this.#tail ? undefined : this.#slots[this.#tail - 1]
     if (last === undefined || last.sequence < entry.sequence) {
       this.#slots[this.#tail] = entry
@@ -37,7 +52,7 @@ export class SequenceQueue {
   }
 
   /** Takes the first entry, or `undefined` when empty. */
-  shift(): Entry | undefined {
+  shift(): T | undefined {
     if (this.#head === this.#tail) return undefined
     const first = this.#slots[this.#head]
     this.#slots[this.#head] = undefined
@@ -59,8 +74,8 @@ export class SequenceQueue {
    *
    * @returns what was taken out, in order, and the earliest deadline left (`Infinity` for none)
    */
-  sweep(monotonicMs: number): { over: Entry[]; earliestMs: number } {
-    const over: Entry[] = []
+  sweep(monotonicMs: number): { over: T[]; earliestMs: number } {
+    const over: T[] = []
     let earliestMs = Infinity
     let kept = this.#head
     for (let index = this.#head; index < this.#tail; index += 1) {
@@ -79,7 +94,7 @@ export class SequenceQueue {
     return { over, earliestMs }
   }
 
-  #insert(entry: Entry): void {
+  #insert(entry: T): void {
     const index = this.#placeOf(entry.sequence)
     if (index === this.#head && this.#head > 0) {
       this.#head -= 1

@@ -48,6 +48,9 @@ export interface Store {
   /** How many messages are parked now. */
   readonly parked: number
 
+  /** Payload bytes of what is parked now. */
+  readonly parkedBytes: number
+
   /** Names the one that is told. Called once, before everything else. */
   attach(events: StoreEvents): void
   /** Whether so many payload bytes more fit, whatever the limits of the pump say: a disk may be full. */
@@ -70,6 +73,9 @@ export interface Store {
   take(lane: LaneIndex): Entry | undefined
   /** Ends an entry that was taken. `error` says why it is dead. */
   remove(entry: Entry, ending: Ending, error?: BackhaulError): void
+
+  /** Takes note of what the account shows and no other call tells: messages that found no room, or went out again. */
+  note(what: 'turnedAway' | 'resent', messages: number): void
 
   /** Moves an entry that was taken to the side log of its topic, which stays in order of `sequence`. */
   park(entry: Entry): void

@@ -34,6 +34,10 @@ export class SlowStore implements Store {
     return this.#inner.parked
   }
 
+  get parkedBytes(): number {
+    return this.#inner.parkedBytes
+  }
+
   attach(events: StoreEvents): void {
     this.#events = events
   }
@@ -91,6 +95,10 @@ export class SlowStore implements Store {
 
   remove(entry: Entry, ending: Ending, error?: BackhaulError): void {
     this.endings.push([entry.message.id, ending, error?.code])
+  }
+
+  note(): void {
+    // nothing to do
   }
 
   park(entry: Entry): void {
