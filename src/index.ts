@@ -14,6 +14,7 @@ export type {
   ConnectOptions,
   HandlerOptions,
   HandlerSubscription,
+  OutboxStatus,
   SendOptions,
   SubscribeOptions,
 } from './client/index.ts'

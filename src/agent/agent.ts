@@ -1,7 +1,9 @@
+import { join } from 'node:path'
+
 import type { Action, Clock, Logger, OutboundMessage, Timer } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { Dispatcher, pingAction } from '../actions/index.ts'
-import type { Config } from '../config/index.ts'
+import type { Config, ConnectionConfig } from '../config/index.ts'
 import { suggestion } from '../kit/nearest.ts'
 import { systemClock } from '../kit/system-clock.ts'
 import { ulids } from '../kit/ulid.ts'
@@ -25,6 +27,8 @@ export interface AgentOptions {
   readonly clock?: Clock
   /** For the jitter of retries: from 0 to 1. @default Math.random */
   readonly random?: () => number
+  /** Where outboxes lie that name no folder of their own. @default none: they are in memory */
+  readonly stateFolder?: string
   /** What commands can name, beside `ping`. @default none */
   readonly actions?: readonly Action[]
 }
@@ -78,7 +82,7 @@ export class Agent {
   /**
    * Starts everything. Resolves once it runs, which does not wait for any broker.
    *
-   * @throws BackhaulError `INVALID_OPTIONS`, `INVALID_ADDRESS`, `PLAINTEXT_CREDENTIALS`, `DRIVER_MISSING` for a connection that can never
+   * @throws BackhaulError `OUTBOX_IN_USE`, `OUTBOX_FAILED`; `INVALID_OPTIONS`, `INVALID_ADDRESS`, `PLAINTEXT_CREDENTIALS`, `DRIVER_MISSING` for a connection that can never
    * work as it is configured; everything is closed again then.
    */
   start(): Promise<void> {
@@ -140,7 +144,7 @@ export class Agent {
   async #start(): Promise<void> {
     try {
       for (const [name, connection] of Object.entries(this.#config.connections)) {
-        this.#uplinks.set(name, await Uplink.open(name, connection, this.#logger, this.#clock))
+        this.#uplinks.set(name, await this.#openUplink(name, connection))
       }
       this.#startCommands()
       this.#startInputs()
@@ -151,6 +155,12 @@ export class Agent {
     }
     this.#watch()
     this.#logger.info({ device: this.#config.device.id, version: this.#version }, 'agent runs')
+  }
+
+  #openUplink(name: string, connection: ConnectionConfig): Promise<Uplink> {
+    const { stateFolder } = this.#options
+    const folder = stateFolder === undefined ? undefined : join(stateFolder, this.#config.device.id)
+    return Uplink.open(name, connection, this.#logger, this.#clock, folder)
   }
 
   #startCommands(): void {

@@ -7,6 +7,7 @@ export const HEALTH_FLAGS = [
   'plaintext-credentials',
   'volatile-outbox',
   'parked-topics',
+  'outbox-disk',
 ] as const
 /** One of {@link HEALTH_FLAGS}. */
 export type HealthFlag = (typeof HEALTH_FLAGS)[number]
@@ -29,6 +30,8 @@ export interface ConnectionHealth {
   readonly error: HealthError | undefined
   /** When it is dialled again: ISO 8601. */
   readonly nextTryAt: string | undefined
+  /** Why the disk of its outbox takes nothing now. */
+  readonly outboxError: HealthError | undefined
   /** Where every accepted message is. */
   readonly account: Account
   /** What is not as it should be for ever. */
@@ -93,7 +96,8 @@ export function overallStatus(
 ): 'ok' | 'degraded' {
   const fine =
     Object.values(health.connections).every(
-      ({ state, account }) => state === 'connected' && account.parked === 0,
+      ({ state, account, outboxError }) =>
+        state === 'connected' && account.parked === 0 && outboxError === undefined,
     ) &&
     Object.values(health.inputs).every(({ state }) => state === 'reading' || state === 'ended') &&
     health.commands.every(({ subscribed }) => subscribed)

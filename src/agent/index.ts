@@ -10,4 +10,5 @@ export type {
 } from './health.ts'
 export { HEALTH_FLAGS } from './health.ts'
 export type { LogLevel, LogOutput } from './logger.ts'
+export { stateFolder } from './state-folder.ts'
 export { createLogger, LOG_LEVELS } from './logger.ts'

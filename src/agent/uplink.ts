@@ -1,6 +1,8 @@
+import { join } from 'node:path'
+
 import type { Client, ConnectOptions } from '../client/index.ts'
 import { connect } from '../client/index.ts'
-import type { Clock, Logger, Status } from '../contract/index.ts'
+import type { BackhaulError, Clock, Logger, Status } from '../contract/index.ts'
 import { parseAddress } from '../kit/address.ts'
 import type { ConnectionHealth, HealthFlag } from './health.ts'
 
@@ -8,6 +10,13 @@ import type { ConnectionHealth, HealthFlag } from './health.ts'
 export interface UplinkOptions extends ConnectOptions {
   /** The broker's address. */
   readonly url: string
+  /** What is held while the broker is away. */
+  readonly outbox?: UplinkOutbox
+}
+
+/** The options of an outbox, and whether it is on disk where no folder is named. */
+export type UplinkOutbox = Exclude<ConnectOptions['outbox'], string | undefined> & {
+  readonly durable?: boolean | undefined
 }
 
 /** One connection of the agent: its client, what it tells, and what an operator should know of it. */
@@ -29,15 +38,29 @@ export class Uplink {
   }
 
   /**
-   * Opens it without waiting for the broker. What it is given to send is held in memory until it is delivered.
+   * Opens it without waiting for the broker. What it is given to send is held until it is delivered: on disk, where the
+   * configuration names a folder or the agent has one.
    *
+   * @param stateFolder - where the outbox lies when no folder is named; `undefined` for memory
    * @throws BackhaulError when it can never work as it is configured.
    */
-  static async open(name: string, options: UplinkOptions, logger: Logger, clock: Clock): Promise<Uplink> {
-    const { url, outbox, ...rest } = options
-    const held = { ...outbox, parkRefused: outbox?.parkRefused ?? true }
+  static async open(
+    name: string,
+    options: UplinkOptions,
+    logger: Logger,
+    clock: Clock,
+    stateFolder?: string,
+  ): Promise<Uplink> {
+    const { url, outbox: { durable = true, path, ...outbox } = {}, ...rest } = options
+    const folder = path ?? (stateFolder === undefined ? undefined : join(stateFolder, 'outbox', name))
+    const held = {
+      ...outbox,
+      parkRefused: outbox.parkRefused ?? true,
+      ...(durable && folder !== undefined && { path: folder }),
+    }
     const client = await connect(url, { ...rest, outbox: held, lazy: true, clock })
-    return new Uplink(name, client, fixedFlags(options), logger)
+    const flags = fixedFlags(options, client.outbox?.durable === true)
+    return new Uplink(name, client, flags, logger)
   }
 
   /** How it is, now. */
@@ -46,6 +69,7 @@ export class Uplink {
     return {
       state: status.state,
       peer: status.state === 'connected' ? `${status.peer.protocol} ${status.peer.address}` : undefined,
+      outboxError: shown(this.client.outbox?.problem),
       error: 'error' in status ? { code: status.error.code, message: status.error.message } : undefined,
       nextTryAt: 'nextTryAtMs' in status ? new Date(status.nextTryAtMs).toISOString() : undefined,
       account: this.client.account,
@@ -68,7 +92,11 @@ export class Uplink {
   }
 
   #flags(): HealthFlag[] {
-    return this.client.account.parked > 0 ? [...this.#fixedFlags, 'parked-topics'] : [...this.#fixedFlags]
+    return [
+      ...this.#fixedFlags,
+      ...(this.client.account.parked > 0 ? ['parked-topics' as const] : []),
+      ...(this.client.outbox?.problem === undefined ? [] : ['outbox-disk' as const]),
+    ]
   }
 
   async #tell(): Promise<void> {
@@ -110,12 +138,19 @@ export class Uplink {
   }
 }
 
+function shown(error: BackhaulError | undefined): ConnectionHealth['outboxError'] {
+  return error === undefined ? undefined : { code: error.code, message: error.message }
+}
+
 function nextTryOf(status: Status): string | undefined {
   return 'nextTryAtMs' in status ? new Date(status.nextTryAtMs).toISOString() : undefined
 }
 
 /** What the configuration alone tells. */
-function fixedFlags({ url, tls, allowPlaintextCredentials }: UplinkOptions): HealthFlag[] {
+function fixedFlags(
+  { url, tls, allowPlaintextCredentials }: UplinkOptions,
+  isDurable: boolean,
+): HealthFlag[] {
   const { scheme, query } = parseAddress(url)
   const plaintext = scheme !== 'memory' && !scheme.endsWith('s')
   const unverified = String(tls?.insecureSkipVerify ?? query['insecureSkipVerify'] ?? false) === 'true'
@@ -123,7 +158,6 @@ function fixedFlags({ url, tls, allowPlaintextCredentials }: UplinkOptions): Hea
     ...(plaintext ? ['insecure-transport' as const] : []),
     ...(unverified ? ['insecure-skip-verify' as const] : []),
     ...(plaintext && String(allowPlaintextCredentials) === 'true' ? ['plaintext-credentials' as const] : []),
-    // until there is a durable one
-    'volatile-outbox',
+    ...(isDurable ? [] : ['volatile-outbox' as const]),
   ]
 }

@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { homedir } from 'node:os'
+import process from 'node:process'
 
 import { Command, Option } from 'commander'
 
@@ -14,6 +16,9 @@ The log goes to stderr, one JSON object a line. The agent starts whether or not 
 0, once all its inputs have ended and everything is delivered; with an input that never ends it runs until SIGTERM or
 SIGINT, which make it finish what it has (at most --drain) and end with 0. A second signal ends it at once.
 SIGUSR2 writes its health to the log.
+
+What waits for a broker is kept on disk: where the file says so, else under $BACKHAUL_STATE, $STATE_DIRECTORY (systemd),
+/var/lib/backhaul (root) or ~/.local/state/backhaul.
 
 Examples:
   backhaul check edge.yaml && backhaul run edge.yaml
@@ -48,13 +53,17 @@ export function runCommand(io: CliIo): Command {
 }
 
 async function run(io: CliIo, file: string, flags: RunFlags): Promise<void> {
-  const [{ createAgent, createLogger }, { loadConfig, formatProblem }, { resolveTarget }] = await Promise.all(
-    [import('../agent/index.ts'), import('../config/index.ts'), import('../client/index.ts')],
-  )
+  const [{ createAgent, createLogger, stateFolder }, { loadConfig, formatProblem }, { resolveTarget }] =
+    await Promise.all([
+      import('../agent/index.ts'),
+      import('../config/index.ts'),
+      import('../client/index.ts'),
+    ])
   const { config, warnings } = await loadConfig(file, { env: io.env, resolve: resolveTarget })
   for (const warning of warnings) io.stderr.write(`${oneLine(formatProblem(file, warning))}\n`)
   const logger = createLogger(io.stderr, flags.logLevel ?? config.log.level)
-  const agent = createAgent(config, { logger, stdin: io.stdin })
+  const folder = stateFolder(io.env, homedir(), process.getuid?.() === 0)
+  const agent = createAgent(config, { logger, stdin: io.stdin, stateFolder: folder })
   const offHealth = io.onSignal(['SIGUSR2'], () => agent.logHealth())
   const told = toldToStop(io)
   try {

@@ -2,7 +2,7 @@ import type { Account, Delivery, Message, OutboundMessage, Receipt, Status } fro
 import { BackhaulError } from '../contract/index.ts'
 import type { Connection, Subscription, SubscriptionOptions } from '../connection/index.ts'
 import { consume } from '../connection/index.ts'
-import type { Pump } from '../outbox/index.ts'
+import type { DeadLetter, LogStore, ParkedTopic, Pump } from '../outbox/index.ts'
 import { systemClock } from '../kit/system-clock.ts'
 import { checkSendOptions, checkSubscribeOptions } from './check-options.ts'
 import type { SendOptions } from './sending.ts'
@@ -34,6 +34,20 @@ export interface HandlerSubscription extends AsyncDisposable {
   unsubscribe(): Promise<void>
 }
 
+/** How an outbox is, beside its account. */
+export interface OutboxStatus {
+  /** Whether what it holds survives the process. */
+  readonly durable: boolean
+  /** Why its disk takes nothing now: it goes on by itself when it can. */
+  readonly problem: BackhaulError | undefined
+  /** Bytes in its files. */
+  readonly diskBytes: number
+  /** The topics that the broker refuses for now. */
+  readonly parkedTopics: readonly ParkedTopic[]
+  /** The latest messages that the broker refused for good. */
+  readonly deadLetters: readonly DeadLetter[]
+}
+
 /** Takes one delivery: returning acknowledges it, throwing gives it back for later. */
 export type Handler = (delivery: Delivery) => void | Promise<void>
 
@@ -57,6 +71,10 @@ export interface ClientParts {
   readonly checkTopic: (topic: string) => void
   /** Whether `send()` is done when the pump holds the message. */
   readonly stores: boolean
+  /** The durable outbox, where there is one. */
+  readonly log: LogStore | undefined
+  /** The age limit of messages that have none of their own, in milliseconds. */
+  readonly maxAgeMs: number | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -88,6 +106,19 @@ export class Client implements AsyncDisposable {
   /** Where every accepted message of this client is. */
   get account(): Account {
     return this.#parts.pump.account
+  }
+
+  /** How the outbox is; `undefined` where none was named. */
+  get outbox(): OutboxStatus | undefined {
+    const { pump, stores, log } = this.#parts
+    if (!stores) return undefined
+    return {
+      durable: log !== undefined,
+      problem: log?.problem,
+      diskBytes: log?.diskBytes ?? 0,
+      parkedTopics: pump.parkedTopics,
+      deadLetters: pump.deadLetters,
+    }
   }
 
   /** Every change of the connection's state, beginning with the current one. Ends with `closed`. */
@@ -158,7 +189,7 @@ export class Client implements AsyncDisposable {
   /**
    * Hands nothing more to subscribers, waits for running handlers and for what was accepted to be delivered, at most
    * `drainTimeoutMs` milliseconds (`Infinity`: as long as it takes), then ends the connection, or lets go of a shared
-   * one. What is still pending then is dropped with reason `closed`, and counted. Until the handlers are done they can
+   * one. What is still pending then is dropped with reason `closed`, and counted; in a durable outbox it stays. Until the handlers are done they can
    * send. Twice is fine.
    */
   close({ drainTimeoutMs = 5000 }: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
@@ -176,8 +207,10 @@ export class Client implements AsyncDisposable {
     return this.#parts.outgoing(message, this.#parts.maxPayloadBytes())
   }
 
-  #send(message: Message, options: SendOptions): Promise<Receipt> {
-    const { pump, stores, now } = this.#parts
+  #send(message: Message, given: SendOptions): Promise<Receipt> {
+    const { pump, stores, now, maxAgeMs } = this.#parts
+    const needsAge = maxAgeMs !== undefined && given.expiresAfterMs === undefined
+    const options = needsAge ? { ...given, expiresAfterMs: maxAgeMs } : given
     return stores ? store(pump, message, options, now) : deliver(pump, message, options, now)
   }
 

@@ -3,10 +3,12 @@ import { BackhaulError } from '../contract/index.ts'
 import { Connection, SharedConnections, signatureOf } from '../connection/index.ts'
 import { systemClock } from '../kit/system-clock.ts'
 import { ulids } from '../kit/ulid.ts'
-import { MemoryStore, Pump } from '../outbox/index.ts'
+import { Pump } from '../outbox/index.ts'
 import { Client } from './client.ts'
 import type { ConnectionOptionsInput } from './options.ts'
 import { outgoing } from './outgoing.ts'
+import type { OpenedOutbox } from './outbox.ts'
+import { openOutbox } from './outbox.ts'
 import type { Target } from './target.ts'
 import { resolveTarget } from './target.ts'
 import { aborted } from './aborted.ts'
@@ -25,25 +27,28 @@ const shared = new SharedConnections()
 /**
  * Opens a connection to a broker.
  *
- * Waits for the first link, unless `lazy`; from then on the connection heals by itself and never gives up.
+ * Waits for the first link, unless `lazy` or with a durable outbox, which takes messages at once; from then on the connection heals by itself and never gives up.
  *
  * @param address - `mqtts://host:port`, `mqtt://`, `wss://`, `ws://` or `memory:name`; options may stand in its query
  * @throws BackhaulError `INVALID_ADDRESS`, `INVALID_OPTIONS`, `PLAINTEXT_CREDENTIALS` at once; the first refusal
  * (`BAD_CREDENTIALS`, `SERVER_UNTRUSTED`, `PASSPHRASE_WRONG`, ...); `UNREACHABLE` or what stood in the way after
- * `connectTimeoutMs`; `ABORTED`.
+ * `connectTimeoutMs`; `ABORTED`; for a durable outbox `OUTBOX_IN_USE`, `OUTBOX_FAILED`, `KEY_INVALID`, `FILE_UNREADABLE`.
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Client> {
   const { signal, clock = systemClock, ...input } = options
   if (signal?.aborted === true) throw aborted(signal.reason)
   const target = await resolveTarget(address, input)
+  const outbox = await openOutbox(target.options.outbox, clock)
   const { connection, release } = lease(target, clock)
   try {
-    if (!target.options.lazy) await firstLink(connection, target, signal)
+    // what a durable outbox takes is safe, whether or not a broker is there
+    if (!target.options.lazy && outbox.log === undefined) await firstLink(connection, target, signal)
   } catch (error) {
     await release()
+    await outbox.log?.close(() => undefined)
     throw error
   }
-  return clientOf(target, connection, release, clock)
+  return clientOf(target, connection, release, clock, outbox)
 }
 
 function lease(target: Target, clock: Clock): { connection: Connection; release: () => Promise<void> } {
@@ -94,14 +99,15 @@ function clientOf(
   connection: Connection,
   release: () => Promise<void>,
   clock: Clock,
+  { store, log, limits }: OpenedOutbox,
 ): Client {
   const { adaptor, options } = target
   const pump = new Pump({
     publish: (batch, settle, abort) => connection.publish(batch, settle, abort),
-    store: new MemoryStore(),
+    store,
     clock,
     parkRefused: options.outbox?.parkRefused ?? false,
-    limits: options.outbox,
+    limits,
   })
   let { maxPayloadBytes } = adaptor.capabilities
   const unwire = connection.onStatus((status) => {
@@ -119,11 +125,13 @@ function clientOf(
     unwire,
     outgoing: outgoing(
       adaptor,
-      ulids(() => clock.now()),
+      ulids(() => clock.now(), log?.lastId),
     ),
     maxPayloadBytes: () => maxPayloadBytes,
     checkTopic: (topic) => adaptor.checkTopic(topic, 'subscribe'),
     stores: options.outbox !== undefined,
+    log,
+    maxAgeMs: options.outbox?.maxAge,
     now: () => clock.now(),
   })
 }

@@ -1,4 +1,4 @@
-export type { HandlerOptions, HandlerSubscription, SubscribeOptions } from './client.ts'
+export type { HandlerOptions, HandlerSubscription, OutboxStatus, SubscribeOptions } from './client.ts'
 export { Client } from './client.ts'
 export type { ConnectOptions } from './connect.ts'
 export { connect } from './connect.ts'

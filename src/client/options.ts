@@ -5,10 +5,41 @@ import { authOptionsSchema, tlsOptionsSchema } from '../kit/security-options.ts'
 
 /** The `outbox` block: what `send()` accepts while the broker is away, and what happens at the limit. */
 export const outboxOptionsSchema = z.strictObject({
-  maxMessages: integerOption(1, 100_000_000).default(100_000).describe('How many messages it holds at most'),
-  maxBytes: integerOption(1024, 1024 ** 4)
+  path: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of a durable outbox, for it alone; it is made. Absent: messages are held in memory'),
+  fsync: z
+    .enum(['always', 'interval', 'never'])
+    .default('always')
+    .describe(
+      'What a power cut may take of what was accepted. `always`: nothing. `interval`: what came since the last `fsyncInterval`. ' +
+        '`never`: what the system had not written yet. A crash of the process takes nothing in any of them',
+    ),
+  fsyncInterval: durationOption(1, 60_000).default(100).describe('With `fsync: interval`: how often'),
+  groupCommitMs: durationOption(0, 1000)
+    .default(0)
+    .describe('How long a message waits for others to be made safe with it; 10 to 20 ms spare an SD card'),
+  keyFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Encrypts the files with AES-256-GCM: a file of keys, 64 hexadecimal digits a line. The first one encrypts, all decrypt',
+    ),
+  minFreeBytes: integerOption(0, 1024 ** 5)
     .default(64 * 1024 ** 2)
-    .describe('How many payload bytes it holds at most'),
+    .describe('On disk: how many bytes of the file system stay free; less counts as full'),
+  maxMessages: integerOption(1, 1_000_000_000)
+    .optional()
+    .describe('How many messages it holds at most. Default: 100,000 in memory, 10,000,000 on disk'),
+  maxBytes: integerOption(1024, 1024 ** 4)
+    .optional()
+    .describe('How many payload bytes it holds at most. Default: 64 MiB in memory, 1 GiB on disk'),
+  maxAge: durationOption(1000, 10 * 365 * 86_400_000)
+    .optional()
+    .describe('Messages that are older are dropped, and counted. Default: none'),
   policy: z
     .enum(['block', 'dropOldest', 'dropNewest'])
     .default('block')
@@ -19,6 +50,15 @@ export const outboxOptionsSchema = z.strictObject({
     .default(true)
     .describe('Keep messages of a topic that the broker refuses, and try them again every 30 s'),
 })
+
+/** What the limits are where nothing is said. */
+export const OUTBOX_DEFAULTS = {
+  memory: { maxMessages: 100_000, maxBytes: 64 * 1024 ** 2 },
+  disk: { maxMessages: 10_000_000, maxBytes: 1024 ** 3 },
+} as const
+
+/** The checked form of {@link outboxOptionsSchema}. */
+export type OutboxOptions = z.output<typeof outboxOptionsSchema>
 
 /** Everything that a connection can be told beside its address: the object form of `connect()` and of the file. */
 export const connectionOptionsSchema = z.strictObject({
@@ -49,6 +89,9 @@ export const connectionOptionsSchema = z.strictObject({
 })
 
 /** What may be written for {@link connectionOptionsSchema}. */
-export type ConnectionOptionsInput = z.input<typeof connectionOptionsSchema>
+export interface ConnectionOptionsInput extends Omit<z.input<typeof connectionOptionsSchema>, 'outbox'> {
+  /** What is held while the broker is away: the folder of a durable outbox, or all its options. */
+  readonly outbox?: string | z.input<typeof outboxOptionsSchema> | undefined
+}
 /** The checked form of {@link connectionOptionsSchema}. */
 export type ConnectionOptions = z.output<typeof connectionOptionsSchema>

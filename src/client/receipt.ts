@@ -24,6 +24,8 @@ export class StoredReceipt implements Receipt {
   #settled = false
   #error: BackhaulError | undefined
   #waiting: Deferred<void> | undefined
+  /** Calls `settle()`. An outbox holds it weakly: it lives as long as this receipt. */
+  readonly settled = (error: BackhaulError | undefined): void => this.settle(error)
 
   constructor(id: string) {
     this.id = id

@@ -28,33 +28,56 @@ export function store(
   const { signal, deadlineMs } = options
   if (signal?.aborted === true) throw aborted(signal.reason)
   const receipt = new StoredReceipt(message.id)
-  const room = new AbortController()
-  const safe = pump.add(message, { ...addOptions(options, now), signal: room.signal }, (error) =>
-    receipt.settle(error),
-  )
-  if (safe === undefined) return Promise.resolve(receipt)
-  let why: BackhaulError | undefined
-  const giveUp = (error: BackhaulError) => {
-    why = error
-    room.abort()
+  if (signal === undefined && deadlineMs === undefined) {
+    const safe = pump.add(message, { ...addOptions(options, now), weak: true }, receipt.settled)
+    return safe === undefined ? Promise.resolve(receipt) : safe.then(() => receipt)
   }
-  const onAbort = () => giveUp(aborted(signal?.reason))
-  const timer =
-    deadlineMs === undefined
-      ? undefined
-      : systemClock.after(deadlineMs, () => giveUp(tooLate(message, false)))
-  signal?.addEventListener('abort', onAbort)
-  return safe
-    .then(
-      () => receipt,
-      (error: unknown) => {
-        throw why ?? error
-      },
-    )
-    .finally(() => {
+  return storeInTime(pump, message, options, receipt, now)
+}
+
+/** Gives up at the deadline or by the signal. A message that had found room by then may be stored, and go out, all the same. */
+function storeInTime(
+  pump: Pump,
+  message: Message,
+  options: SendOptions,
+  receipt: StoredReceipt,
+  now: () => number,
+): Promise<Receipt> {
+  const { signal, deadlineMs } = options
+  const room = new AbortController()
+  return new Promise((resolve, reject) => {
+    const end = () => {
       timer?.cancel()
       signal?.removeEventListener('abort', onAbort)
-    })
+    }
+    const giveUp = (error: BackhaulError) => {
+      end()
+      reject(error)
+      room.abort()
+    }
+    const onAbort = () => giveUp(aborted(signal?.reason))
+    const timer =
+      deadlineMs === undefined
+        ? undefined
+        : systemClock.after(deadlineMs, () => giveUp(tooLate(message, false)))
+    signal?.addEventListener('abort', onAbort)
+    const fail = (error: unknown) => {
+      end()
+      reject(error)
+    }
+    try {
+      const how = { ...addOptions(options, now), signal: room.signal, weak: true }
+      const safe = pump.add(message, how, receipt.settled)
+      const accepted = () => {
+        end()
+        resolve(receipt)
+      }
+      if (safe === undefined) accepted()
+      else safe.then(accepted, fail)
+    } catch (error) {
+      fail(error)
+    }
+  })
 }
 
 /** Resolves once the broker has acknowledged the message. */

@@ -43,6 +43,7 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
     connectionOptionsSchema,
     {
       ...input,
+      ...(typeof input.outbox === 'string' && { outbox: { path: input.outbox } }),
       ...(Object.keys(tlsQuery).length > 0 && { tls: { ...tlsQuery, ...input.tls } }),
       ...(address.user !== undefined && { auth: authOf(address, input) }),
     },

@@ -13,13 +13,16 @@ export interface NamedFile {
   readonly file: string
 }
 
-type Connection = Pick<Config['connections'][string], 'tls' | 'auth'>
+type Connection = Pick<Config['connections'][string], 'tls' | 'auth'> & {
+  readonly outbox?: Config['connections'][string]['outbox'] | undefined
+}
+type Outbox = Config['connections'][string]['outbox']
 type Tls = NonNullable<Connection['tls']>
 
 const TLS_FILES = ['cert', 'key', 'pfx', 'passphraseFile'] as const
 
 /** Every file that a connection names: TLS material that is not given as text, passphrase and password. */
-export function connectionFiles({ tls, auth }: Connection): NamedFile[] {
+export function connectionFiles({ tls, auth, outbox }: Connection): NamedFile[] {
   const files: NamedFile[] = []
   const add = (path: Path, file: string | undefined) => {
     if (file !== undefined && !isPem(file)) files.push({ path, file })
@@ -28,6 +31,7 @@ export function connectionFiles({ tls, auth }: Connection): NamedFile[] {
   else if (typeof tls?.ca === 'string') add(['tls', 'ca'], tls.ca)
   for (const option of TLS_FILES) add(['tls', option], tls?.[option])
   add(['auth', 'passwordFile'], auth?.passwordFile)
+  add(['outbox', 'keyFile'], outbox?.keyFile)
   return files
 }
 
@@ -54,6 +58,7 @@ export function withAbsoluteFiles(config: Config, folder: string): Config {
     const changed = {
       ...connection,
       ...(tls !== undefined && { tls: absoluteTls(tls, absolute) }),
+      outbox: absoluteOutbox(connection.outbox, folder),
       ...(auth?.passwordFile !== undefined && {
         auth: { ...auth, passwordFile: absolute(auth.passwordFile) },
       }),
@@ -65,6 +70,15 @@ export function withAbsoluteFiles(config: Config, folder: string): Config {
       [name, 'path' in input ? { ...input, path: resolve(folder, input.path) } : input] as const,
   )
   return { ...config, connections: Object.fromEntries(connections), inputs: Object.fromEntries(inputs) }
+}
+
+function absoluteOutbox(outbox: Outbox, folder: string): Outbox {
+  const { path, keyFile } = outbox
+  return {
+    ...outbox,
+    ...(path !== undefined && { path: resolve(folder, path) }),
+    ...(keyFile !== undefined && { keyFile: resolve(folder, keyFile) }),
+  }
 }
 
 function absoluteTls(tls: Tls, absolute: (file: string) => string): Tls {

@@ -57,6 +57,8 @@ export class Entry {
   readonly settled: Settled | undefined
   /** Who may withdraw it. */
   readonly ticket: Ticket | undefined
+  /** Whether `settled` need only be called while someone else holds it too. */
+  isWeak = false
   /** Its place in its class: the store counts up at `append()`. */
   sequence = 0
   /** How often it was handed to a link. */

@@ -59,6 +59,12 @@ export interface AddOptions {
   readonly expiresAtMs?: number | undefined
   /** Gives up the wait for room. It does nothing to a message that was accepted. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * `settled` is called only if someone else still holds it then: so a large backlog need not remember who once might ask.
+   *
+   * @default false
+   */
+  readonly weak?: boolean | undefined
   /** Follows the message, and can withdraw it. */
   readonly ticket?: Ticket | undefined
 }
@@ -130,13 +136,14 @@ export class Pump {
    * rejects with `CLOSED`, `ABORTED`, or what kept a durable store from making it safe
    */
   add(message: Message, options: AddOptions = {}, settled?: Settled): Promise<void> | undefined {
-    const { priority, expiresAtMs, signal, ticket } = options
+    const { priority, expiresAtMs, signal, ticket, weak } = options
     if (this.#isClosed) throw refusal('CLOSED', message, 'the outbox is closed, open a new connection')
     if (signal?.aborted === true) {
       throw refusal('ABORTED', message, 'the caller gave up, call again', signal.reason)
     }
     const expiry = expiresAtMs === undefined ? undefined : expiryAt(expiresAtMs, this.#clock)
     const entry = new Entry(message, LANE_OF[priority ?? 'telemetry'], expiry, settled, ticket)
+    if (weak === true) entry.isWeak = true
     const limit = Math.min(this.#maxPayloadBytes, this.#limits.maxBytes)
     if (entry.bytes > limit) {
       const state = `its ${entry.bytes} bytes are over the limit of ${limit}, send less or raise the limit`
@@ -268,7 +275,10 @@ export class Pump {
     if (stays !== undefined && (stays.messages >= maxMessages || stays.bytes + entry.bytes > maxBytes)) {
       return false
     }
-    while (!this.#fits(entry)) if (!this.#lanes.dropOne(entry.lane)) return false
+    while (!this.#fits(entry)) {
+      // a full disk has room once files are gone, and not at once
+      if (!this.#store.hasRoom(entry.bytes) || !this.#lanes.dropOne(entry.lane)) return false
+    }
     return true
   }
 

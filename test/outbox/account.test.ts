@@ -11,11 +11,15 @@ import { ManualClock } from '../support/manual-clock.ts'
 import type { Fate } from './model-link.ts'
 import { ModelLink } from './model-link.ts'
 import { CAPABILITIES, turn } from './scripted-link.ts'
+import { LogStore } from '../../src/outbox/log/log-store.ts'
+import { openLogStore } from '../../src/outbox/log/open.ts'
+import { NO_LOCK } from './log/set-up.ts'
+import { SimDisk } from './log/sim-disk.ts'
 import { SlowStore } from './slow-store.ts'
 
 interface Case {
   readonly policy: FullPolicy
-  readonly slow: boolean
+  readonly kind: 'memory' | 'slow' | 'log'
   readonly parkRefused: boolean
   readonly maxInFlight: number
   readonly endsInOrder: boolean
@@ -50,7 +54,7 @@ const LIMITS = { maxMessages: 12, maxBytes: 400 }
 
 /** The pump beside a plain list of what was sent and how it ended. */
 class Model {
-  readonly clock = new ManualClock()
+  readonly clock: ManualClock
   readonly link = new ModelLink()
   readonly sent = new Map<string, Sent>()
   readonly store: Store
@@ -58,8 +62,9 @@ class Model {
   readonly maxInFlight: number
   isUp = false
 
-  constructor({ policy, slow, parkRefused, maxInFlight }: Case) {
-    this.store = slow ? new SlowStore() : new MemoryStore()
+  constructor({ policy, parkRefused, maxInFlight }: Case, store: Store, clock: ManualClock) {
+    this.store = store
+    this.clock = clock
     const append = this.store.append.bind(this.store)
     this.store.append = (entry) => {
       append(entry)
@@ -181,6 +186,8 @@ class Model {
   /** Lets everything pass that the step made possible, then looks. */
   async settle(): Promise<void> {
     await turn()
+    // a store on disk takes a few turns for a commit, and for a read
+    if (this.store instanceof LogStore) for (let n = 0; n < 4; n += 1) await turn()
     this.check()
   }
 }
@@ -260,7 +267,7 @@ const steps = fc.array(
 )
 const cases = fc.record({
   policy: fc.constantFrom<FullPolicy>('block', 'dropOldest', 'dropNewest'),
-  slow: fc.boolean(),
+  kind: fc.constantFrom('memory' as const, 'slow', 'log'),
   parkRefused: fc.boolean(),
   maxInFlight: fc.integer({ min: 1, max: 8 }),
   endsInOrder: fc.boolean(),
@@ -269,16 +276,23 @@ const cases = fc.record({
 test('Pump keeps its account, its order and its promise through anything a link and a store may do', async () => {
   await fc.assert(
     fc.asyncProperty(cases, steps, async (setting, steps) => {
-      const model = new Model(setting)
+      const clock = new ManualClock()
+      const model = new Model(setting, await storeOf(setting.kind, clock), clock)
       for (const step of steps) {
         step.run(model)
         await model.settle()
       }
       await comeToAnEnd(model, setting.endsInOrder)
     }),
-    { numRuns: 250 },
+    { numRuns: 300 },
   )
 })
+
+function storeOf(kind: Case['kind'], clock: ManualClock): Store | Promise<Store> {
+  if (kind === 'memory') return new MemoryStore()
+  if (kind === 'slow') return new SlowStore()
+  return openLogStore({ folder: '/s', disk: new SimDisk(), lock: NO_LOCK, clock, segmentBytes: 2000 })
+}
 
 /** With a healthy link everything that is pending is delivered or becomes too old, and nothing is left behind. */
 async function comeToAnEnd(model: Model, keepsOrder: boolean): Promise<void> {

@@ -13,7 +13,7 @@ test('Pump drops what has expired when it comes to the front', async () => {
   await turn()
   assert.deepEqual(link.inFlight, ['b'])
   assert.deepEqual(ends, [['a', 'EXPIRED']])
-  assert.deepEqual(pump.account.dropped, { full: 0, expired: 1, withdrawn: 0, closed: 0 })
+  assert.deepEqual(pump.account.dropped, { full: 0, expired: 1, withdrawn: 0, closed: 0, damaged: 0 })
 })
 
 test('Pump drops what has expired while there is no link, and ends its timer', async () => {

@@ -119,7 +119,7 @@ test('Pump with `dropOldest` refuses a message that only a more urgent one could
   up()
   await turn()
   assert.throws(() => add('d', { priority: 'control' }), { code: 'OUTBOX_FULL' }, 'all is on its way')
-  assert.deepEqual(pump.account.dropped, { full: 2, expired: 0, withdrawn: 0, closed: 0 })
+  assert.deepEqual(pump.account.dropped, { full: 2, expired: 0, withdrawn: 0, closed: 0, damaged: 0 })
   assert.equal(pump.account.accepted, 4)
 })
 
@@ -153,7 +153,7 @@ test('Pump with `dropNewest` refuses the new message and counts it as accepted a
   assert.throws(() => add('b'), { code: 'OUTBOX_FULL' })
   assert.deepEqual(ends, [])
   assert.equal(pump.account.accepted, 2)
-  assert.deepEqual(pump.account.dropped, { full: 1, expired: 0, withdrawn: 0, closed: 0 })
+  assert.deepEqual(pump.account.dropped, { full: 1, expired: 0, withdrawn: 0, closed: 0, damaged: 0 })
 })
 
 test('Pump is right when each dropped message is added again by its callback', async () => {

@@ -37,7 +37,7 @@ test('Pump keeps messages until a link is there, and tells each one its end once
     pending: 0,
     parked: 0,
     dead: 0,
-    dropped: { full: 0, expired: 0, withdrawn: 0, closed: 0 },
+    dropped: { full: 0, expired: 0, withdrawn: 0, closed: 0, damaged: 0 },
     pendingBytes: 0,
     resent: 0,
   })

@@ -107,8 +107,7 @@ export class Committer {
     this.#closed = true
     for (const timer of [this.#gathering, this.#cursorTimer, this.#retry]) timer?.cancel()
     await this.#running
-    const waiting = this.#commit
-    this.#commit = undefined
+    const waiting = this.#takeWaiting()
     try {
       await this.#work.commit()
       waiting?.resolve()
@@ -134,28 +133,36 @@ export class Committer {
   }
 
   async #loop(): Promise<void> {
-    try {
-      while (!this.#closed && (this.#work.isStaged() || this.#cursorDue)) {
-        if (this.#work.isStaged()) {
-          const waiting = this.#commit
-          this.#commit = undefined
-          try {
-            await this.#work.commit()
-          } catch (error) {
-            this.#giveBack(waiting)
-            throw error
-          }
-          waiting?.resolve()
-          this.#work.changed()
-        }
-        if (this.#cursorDue) await this.#saveCursor()
-        this.#work.troubled(undefined)
-        if (this.#groupMs > 0) return
+    while (!this.#closed && (this.#work.isStaged() || this.#cursorDue)) {
+      const failed = (await this.#commitNow()) ?? (await this.#saveCursor())
+      this.#work.troubled(failed)
+      if (failed !== undefined) {
+        if (!this.#closed) this.#retry = this.#clock.after(RETRY_MS, () => this.#retryNow(), true)
+        return
       }
-    } catch (error) {
-      this.#work.troubled(diskError(error))
-      if (!this.#closed) this.#retry = this.#clock.after(RETRY_MS, () => this.#retryNow(), true)
+      this.#work.changed()
+      if (this.#groupMs > 0) return
     }
+  }
+
+  /** Commits what is staged; gives the error when that fails. */
+  async #commitNow(): Promise<BackhaulError | undefined> {
+    if (!this.#work.isStaged()) return undefined
+    const waiting = this.#takeWaiting()
+    try {
+      await this.#work.commit()
+    } catch (error) {
+      this.#giveBack(waiting)
+      // on a full disk this is what makes room
+      await this.#saveCursor()
+      return diskError(error)
+    }
+    this.#work.troubled(undefined)
+    waiting?.resolve()
+    // who asked meanwhile, and added nothing, is served too
+    if (!this.#work.isStaged()) this.#takeWaiting()?.resolve()
+    if (this.#cursorDue) this.#work.changed()
+    return undefined
   }
 
   #retryNow(): void {
@@ -163,14 +170,23 @@ export class Committer {
     this.#run()
   }
 
-  async #saveCursor(): Promise<void> {
+  /** Writes the cursor when it is due; gives the error when that fails. */
+  async #saveCursor(): Promise<BackhaulError | undefined> {
+    if (!this.#cursorDue) return undefined
     this.#cursorDue = false
     try {
       await this.#work.saveCursor()
+      return undefined
     } catch (error) {
       this.#cursorDue = true
-      throw error
+      return diskError(error)
     }
+  }
+
+  #takeWaiting(): Deferred<void> | undefined {
+    const waiting = this.#commit
+    this.#commit = undefined
+    return waiting
   }
 
   /** Who waited for a commit that failed waits for the next one. */

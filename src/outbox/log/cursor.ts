@@ -21,6 +21,7 @@ import type { LogEnd, SegmentLog } from './segment-log.ts'
 const MAGIC = 0x5543_4842
 const VERSION = 1
 const HEADER_BYTES = 16
+const BLOCK_BYTES = 4096
 const FILES = ['cursor.0', 'cursor.1'] as const
 /** With more ranges than this, some that are over come again after a crash. */
 const MAX_RANGES = 20_000
@@ -178,12 +179,14 @@ async function readOne(disk: Disk, path: string): Promise<CursorState | undefine
 
 function encode(state: CursorState): Buffer {
   const json = Buffer.from(JSON.stringify(state))
-  const bytes = Buffer.alloc(HEADER_BYTES + json.length)
+  const length = HEADER_BYTES + json.length
+  // whole blocks: a full disk has room for the next one, since it is written over this one
+  const bytes = Buffer.alloc(Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES)
   bytes.writeUInt32LE(MAGIC, 0)
-  bytes.writeUInt32LE(bytes.length, 8)
+  bytes.writeUInt32LE(length, 8)
   bytes.writeUInt32LE(VERSION, 12)
   json.copy(bytes, HEADER_BYTES)
-  bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4)
+  bytes.writeUInt32LE(crc32(bytes.subarray(8, length)), 4)
   return bytes
 }
 

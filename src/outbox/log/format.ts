@@ -24,7 +24,7 @@ import { crc32 } from 'node:zlib'
  *   checksum for each record costs 0.12 to 0.18 µs a message, one for each frame 0.03.
  * - Frames are only ever appended, and each start of the process begins a new segment: nothing is cut off or overwritten.
  * - "payload bytes before" counts the payloads of the log from its beginning, so that the size of any gap is known.
- * - "safe sequence" is the last one that was safe when the frame was made: an invalid frame below it was damaged later,
+ * - "safe sequence" is the last one that had been synced when the frame was made: an invalid frame below it was damaged later,
  *   one above it may be what a power cut left of a write that nobody was told of.
  *
  * Reading: an invalid frame is passed over to the next place with a frame's magic, nonce and checksum. Sequences that are
@@ -140,7 +140,7 @@ export interface Frame extends FrameHeader {
   readonly position: number
   /** The bytes of its records. */
   readonly body: Buffer
-  /** The last sequence that was safe when it was written. */
+  /** The last sequence that had been synced when it was written. */
   readonly safe: number
 }
 

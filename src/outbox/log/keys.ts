@@ -34,7 +34,8 @@ export async function keyIds(
     try {
       const got = await file.read(bytes, 0, bytes.length, SEGMENT_HEADER_BYTES).catch(() => 0)
       const isFrame = got === bytes.length && bytes.toString('latin1', 0, 4) === 'BHFR'
-      if (isFrame && bytes.readUInt32LE(20) === ENCRYPTED) ids.add(keyIdOf(bytes.subarray(FRAME_HEADER_BYTES)))
+      if (isFrame && bytes.readUInt32LE(20) === ENCRYPTED)
+        ids.add(keyIdOf(bytes.subarray(FRAME_HEADER_BYTES)))
     } finally {
       await file.close()
     }

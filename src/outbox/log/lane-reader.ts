@@ -42,7 +42,7 @@ interface Place {
 }
 
 interface Follower {
-  readonly settled: Settled | undefined
+  readonly settled: Settled | WeakRef<Settled> | undefined
   readonly ticket: Ticket | undefined
 }
 
@@ -54,6 +54,7 @@ export class LaneReader {
   readonly #hooks: ReaderHooks
   readonly #queue = new SequenceQueue()
   readonly #followers = new Map<number, Follower>()
+  readonly #forgotten = new FinalizationRegistry<number>((sequence) => this.#followers.delete(sequence))
   #queueBytes = 0
   #next: number
   /** Payload bytes of the log before `#next`. */
@@ -103,7 +104,7 @@ export class LaneReader {
       this.#next += 1
       this.#bytesAt += entry.bytes
     } else if (entry.settled !== undefined || entry.ticket !== undefined) {
-      this.#followers.set(entry.sequence, { settled: entry.settled, ticket: entry.ticket })
+      this.#remember(entry)
     }
   }
 
@@ -141,9 +142,19 @@ export class LaneReader {
     const left: Entry[] = []
     for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) left.push(entry)
     for (const { settled, ticket } of this.#followers.values())
-      left.push(standIn(this.#lane, settled, ticket))
+      left.push(standIn(this.#lane, held(settled), ticket))
     this.#followers.clear()
     return left
+  }
+
+  /** Who follows a message that leaves memory. */
+  #remember({ sequence, settled, ticket, isWeak }: Entry): void {
+    if (isWeak && settled !== undefined) {
+      this.#forgotten.register(settled, sequence)
+      this.#followers.set(sequence, { settled: new WeakRef(settled), ticket })
+    } else {
+      this.#followers.set(sequence, { settled, ticket })
+    }
   }
 
   #hasRoom(): boolean {
@@ -177,7 +188,7 @@ export class LaneReader {
     for (const [sequence, { settled, ticket }] of this.#followers) {
       if (sequence < start || sequence > end) continue
       this.#followers.delete(sequence)
-      dropped(0, 0, standIn(this.#lane, settled, ticket))
+      dropped(0, 0, standIn(this.#lane, held(settled), ticket))
     }
   }
 
@@ -265,7 +276,7 @@ export class LaneReader {
       const expiry = expiresAtMs === undefined ? undefined : expiryAt(expiresAtMs, this.#context.clock)
       const follower = this.#followers.get(sequence)
       if (follower !== undefined) this.#followers.delete(sequence)
-      const entry = new Entry(message, this.#lane, expiry, follower?.settled, follower?.ticket)
+      const entry = new Entry(message, this.#lane, expiry, held(follower?.settled), follower?.ticket)
       entry.sequence = sequence
       this.#push(entry)
     }
@@ -312,7 +323,9 @@ export class LaneReader {
   }
 
   #segmentOf(sequence: number): Segment | undefined {
-    return this.#log.segments.findLast((segment) => segment.first <= sequence && sequence < this.#log.endOf(segment))
+    return this.#log.segments.findLast(
+      (segment) => segment.first <= sequence && sequence < this.#log.endOf(segment),
+    )
   }
 
   #indexOf(segment: Segment): number {
@@ -324,6 +337,10 @@ export class LaneReader {
 export function openBody({ cipher }: Pick<LogContext, 'cipher'>, frame: Frame): Buffer | undefined {
   if ((frame.flags & ENCRYPTED) === 0) return frame.body
   return cipher?.open(authenticatedHeader(frame.count, frame.flags, frame.first), frame.body)
+}
+
+function held(settled: Follower['settled']): Settled | undefined {
+  return settled instanceof WeakRef ? settled.deref() : settled
 }
 
 const NO_MESSAGE = { id: '', topic: '', payload: new Uint8Array(), key: undefined, headers: undefined }

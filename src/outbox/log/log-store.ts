@@ -1,86 +1,17 @@
-import type { Account, BackhaulError, Clock, DropReason } from '../../contract/index.ts'
-import { systemClock } from '../../kit/system-clock.ts'
+import type { Account, BackhaulError, DropReason } from '../../contract/index.ts'
 import type { Entry, LaneIndex } from '../entry.ts'
 import { LANES } from '../entry.ts'
 import type { Dropped, Ending, Store, StoreEvents } from '../store.ts'
 import { tellDisk } from '../channels.ts'
-import type { FrameCipher } from './cipher.ts'
 import type { CommitWork } from './committer.ts'
 import { Committer, diskError } from './committer.ts'
-import type { Totals } from './cursor.ts'
-import { CursorFiles, cursorLog } from './cursor.ts'
-import type { DeadLog } from './dead-log.ts'
+import { cursorLog } from './cursor.ts'
 import { Deferrals } from './deferrals.ts'
-import type { Disk } from './disk.ts'
 import { LaneReader } from './lane-reader.ts'
-import type { Lock } from './lock.ts'
 import type { ParkedLog } from './parked-log.ts'
-import type { Fsync, LogContext, SegmentLog } from './segment-log.ts'
+import type { LogStoreOptions, LogStoreParts, RecoveryReport } from './parts.ts'
+import type { SegmentLog } from './segment-log.ts'
 import { Space } from './space.ts'
-
-/** How a log store is opened. */
-export interface LogStoreOptions {
-  /** The folder. It belongs to this store alone. */
-  readonly folder: string
-  /** When writes are made safe. @default 'always' */
-  readonly fsync?: Fsync | undefined
-  /** With `interval`: how often. @default 100 */
-  readonly fsyncIntervalMs?: number | undefined
-  /** How long a commit waits for company, in milliseconds. @default 0 */
-  readonly groupCommitMs?: number | undefined
-  /** A segment ends at about this size. @default 16 MiB */
-  readonly segmentBytes?: number | undefined
-  /** So much of the file system stays free. @default 0 */
-  readonly minFreeBytes?: number | undefined
-  /** How many bytes of dead letters are kept: the oldest go. @default 16 MiB */
-  readonly maxDeadBytes?: number | undefined
-  /** Encrypts what is written. @default plain */
-  readonly cipher?: FrameCipher | undefined
-  /** Time. @default the machine's */
-  readonly clock?: Clock | undefined
-  /** The disk. @default the machine's */
-  readonly disk?: Disk | undefined
-  /** Keeps other writers away. @default by a socket in the folder */
-  readonly lock?: ((folder: string) => Promise<Lock>) | undefined
-}
-
-/** What was found when a store was opened. */
-export interface RecoveryReport {
-  /** Messages that are pending. */
-  readonly pending: number
-  /** Messages that were safe, and are lost. */
-  readonly damaged: number
-  /** Bytes that belong to no valid frame: what a crash left behind. */
-  readonly invalidBytes: number
-  /** Cursor files that could not be read. */
-  readonly damagedCursors: readonly string[]
-}
-
-/** What `openLogStore()` found and made. */
-export interface LogStoreParts {
-  /** What all logs share. */
-  readonly context: LogContext
-  /** The lanes. */
-  readonly lanes: readonly [SegmentLog, SegmentLog, SegmentLog]
-  /** The side log. */
-  readonly parkedLog: SegmentLog
-  /** What is parked. */
-  readonly parked: (hooks: ConstructorParameters<typeof ParkedLog>[2]) => ParkedLog
-  /** The dead letters. */
-  readonly dead: DeadLog
-  /** The cursor. */
-  readonly cursor: CursorFiles
-  /** The counts. */
-  readonly totals: Totals
-  /** The account. */
-  readonly opening: Account
-  /** The greatest id so far. */
-  readonly lastId: string | undefined
-  /** Keeps other writers away. */
-  readonly lock: Lock
-  /** What was found. */
-  readonly report: RecoveryReport
-}
 
 const CURSOR_MS = 100
 /** More than this waits to be written only when the disk cannot keep up: then there is no room. */
@@ -129,6 +60,21 @@ export class LogStore implements Store {
     const { fsync, clock } = context
     const cursorMs = fsync === 'interval' ? (options.fsyncIntervalMs ?? CURSOR_MS) : CURSOR_MS
     this.#committer = new Committer(this.#work(), clock, options.groupCommitMs ?? 0, cursorMs)
+  }
+
+  /**
+   * Writes the cursor's files, so that they are there when the disk is full.
+   *
+   * @throws what the disk says, but for a full one
+   */
+  async begin(): Promise<void> {
+    try {
+      await this.#saveCursor()
+      await this.#saveCursor()
+    } catch (error) {
+      if (diskError(error).code !== 'OUTBOX_FULL') throw error
+      this.#committer.touch()
+    }
   }
 
   /** The greatest id that was given out: later ones follow it. */
@@ -402,11 +348,8 @@ export class LogStore implements Store {
   }
 }
 
-/** Opens with the machine's clock where none is given. */
-export function clockOf(options: LogStoreOptions): Clock {
-  return options.clock ?? systemClock
-}
-
 function isUlid(id: string): boolean {
-  return id.length === 26 && id >= '0' && id <= '7ZZZZZZZZZZZZZZZZZZZZZZZZZ' && /^[0-9A-HJKMNP-TV-Z]+$/.test(id)
+  return (
+    id.length === 26 && id >= '0' && id <= '7ZZZZZZZZZZZZZZZZZZZZZZZZZ' && /^[0-9A-HJKMNP-TV-Z]+$/.test(id)
+  )
 }

@@ -1,4 +1,5 @@
 import type { Account } from '../../contract/index.ts'
+import { systemClock } from '../../kit/system-clock.ts'
 import type { CursorState, Totals } from './cursor.ts'
 import { CursorFiles, readCursor } from './cursor.ts'
 import { diskError } from './committer.ts'
@@ -7,11 +8,11 @@ import type { LogName } from './format.ts'
 import { SEGMENT_HEADER_BYTES } from './format.ts'
 import { checkKeys } from './keys.ts'
 import { lockFolder } from './lock.ts'
-import type { LogStoreOptions, LogStoreParts } from './log-store.ts'
-import { clockOf, LogStore } from './log-store.ts'
+import { LogStore } from './log-store.ts'
 import { nodeDisk } from './node-disk.ts'
 import type { FoundParked } from './parked-log.ts'
 import { eachRecord, ParkedLog } from './parked-log.ts'
+import type { LogStoreOptions, LogStoreParts } from './parts.ts'
 import { recoverLog } from './recovery.ts'
 import { FrameScanner } from './scanner.ts'
 import type { LogContext } from './segment-log.ts'
@@ -32,12 +33,14 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       const context: LogContext = {
         disk,
         folder,
-        clock: clockOf(options),
+        clock: options.clock ?? systemClock,
         fsync: options.fsync ?? 'always',
         segmentBytes: options.segmentBytes ?? 16 * 1024 * 1024,
         cipher: options.cipher,
       }
-      return new LogStore({ lock, ...(await recover(context, options)) }, options)
+      const store = new LogStore({ lock, ...(await recover(context, options)) }, options)
+      await store.begin()
+      return store
     } catch (error) {
       await lock.release()
       throw error
@@ -47,10 +50,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   }
 }
 
-async function recover(
-  context: LogContext,
-  options: LogStoreOptions,
-): Promise<Omit<LogStoreParts, 'lock'>> {
+async function recover(context: LogContext, options: LogStoreOptions): Promise<Omit<LogStoreParts, 'lock'>> {
   const { disk, folder } = context
   const files = await disk.list(folder)
   await checkKeys(context, files)
@@ -107,7 +107,7 @@ async function findParked(
     const file = await context.disk.open(segment.path, 'read')
     try {
       const scanner = new FrameScanner(file, segment.nonce, SEGMENT_HEADER_BYTES)
-      for (let frames = await scanner.read(segment.size); frames.length > 0; ) {
+      for (let frames = await scanner.read(segment.size); frames.length > 0;) {
         for (const frame of frames) {
           eachRecord(context, frame, end, (position, record) => {
             if (log.acked.has(position) || record.origin === undefined) return

@@ -124,11 +124,8 @@ export class ParkedLog {
       this.#hooks.after(position, 'lane', lane, sequence, bytes)
     }
     const { topic } = message
-    const item: Item = {
-      ...{ lane, topic, sequence, bytes, expiry, settled, ticket, position },
-      entry: undefined,
-      gone: false,
-    }
+    const place = { lane, topic, sequence, bytes, position, gone: false }
+    const item: Item = { ...place, expiry, settled, ticket, entry: undefined }
     if (this.#heldBytes + bytes <= MAX_BYTES) this.#hold(item, entry)
     this.#add(item)
   }
@@ -295,7 +292,8 @@ export class ParkedLog {
       if (item?.position !== at || item.entry !== undefined || item.gone) return
       if (item !== first && this.#heldBytes + item.bytes > MAX_BYTES) return
       const { lane, settled, ticket, expiry } = item
-      const pinned = expiry ?? (expiresAtMs === undefined ? undefined : expiryAt(expiresAtMs, this.#context.clock))
+      const pinned =
+        expiry ?? (expiresAtMs === undefined ? undefined : expiryAt(expiresAtMs, this.#context.clock))
       const entry = new Entry(message, lane, pinned, settled, ticket)
       entry.sequence = item.sequence
       this.#hold(item, entry)

@@ -94,7 +94,7 @@ export class RangeSet {
   }
 
   #insert(start: number, end: number): void {
-    let first = this.#firstEndingFrom(start - 1)
+    const first = this.#firstEndingFrom(start - 1)
     let from = start
     let to = end
     let last = first

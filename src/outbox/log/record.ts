@@ -144,7 +144,8 @@ export function decodeRecord(bytes: Buffer, start: number): LogRecord {
   const flags = bytes.readUInt16LE(start + 4)
   const idBytes = bytes.readUInt16LE(start + 6)
   const topicBytes = bytes.readUInt32LE(start + 8)
-  if (end > bytes.length || end < start + FIXED_BYTES) throw new RangeError('a record is longer than its frame')
+  if (end > bytes.length || end < start + FIXED_BYTES)
+    throw new RangeError('a record is longer than its frame')
   let at = start + FIXED_BYTES
   const has = (flag: number) => (flags & flag) !== 0
   const expiresAtMs = has(EXPIRES) ? bytes.readDoubleLE(at) : undefined

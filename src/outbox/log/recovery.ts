@@ -146,7 +146,7 @@ async function scanSegment(
   const file = await context.disk.open(segment.path, isRead ? 'read' : 'update')
   try {
     const scanner = new FrameScanner(file, segment.nonce, from)
-    for (let frames = await scanner.read(segment.size); frames.length > 0; ) {
+    for (let frames = await scanner.read(segment.size); frames.length > 0;) {
       for (const frame of frames) {
         if (frame.first >= limit || frame.first + frame.count <= scan.next) continue
         scan.add(frame)

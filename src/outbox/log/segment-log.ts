@@ -94,11 +94,15 @@ export class SegmentLog {
   readonly #staging: Staging
   #next: number
   #safe: number
+  /** The last sequence that no power cut can take. */
+  #synced = 0
   #safeBytes: number
   #pendingBytes: number
   #nextSerial: number
   #file: DiskFile | undefined
   #written = 0
+  /** The last sequence that was written. */
+  #writtenTo = 0
   #unsafe: StagedFrame[] = []
   #dirty = false
 
@@ -110,6 +114,7 @@ export class SegmentLog {
     this.acked = state.acked
     this.#next = state.next
     this.#safe = state.next - 1
+    if (context.fsync !== 'never') this.#synced = this.#safe
     this.#safeBytes = state.bytes
     this.#pendingBytes = state.pendingBytes
     this.#nextSerial = state.nextSerial
@@ -216,8 +221,10 @@ export class SegmentLog {
   async sync(): Promise<void> {
     if (!this.#dirty || this.#file === undefined) return
     this.#dirty = false
+    const written = this.#writtenTo
     try {
       await this.#file.sync()
+      this.#synced = written
     } catch (error) {
       await this.#abandon()
       throw error
@@ -233,7 +240,7 @@ export class SegmentLog {
     let removed = false
     let more = false
     const open = this.#file === undefined ? undefined : this.segments.at(-1)
-    for (const segment of [...this.segments]) {
+    for (const segment of this.segments.slice()) {
       if (segment === open) continue
       const end = this.endOf(segment) - 1
       if (!latest.covers(segment.first, end)) continue
@@ -283,7 +290,7 @@ export class SegmentLog {
     const { bytes } = first.chunk
     const nowMs = this.#context.clock.now()
     for (const { start, end, first: sequence } of group) {
-      sealFrame(bytes, start, end, segment.nonce, this.#safe, nowMs)
+      sealFrame(bytes, start, end, segment.nonce, this.#synced, nowMs)
       const position = this.#written + (start - first.start)
       const indexed = segment.index.at(-1)?.position ?? -Infinity
       if (position - indexed >= INDEX_STEP_BYTES) segment.index.push({ first: sequence, position })
@@ -291,6 +298,7 @@ export class SegmentLog {
     this.#dirty = true
     await this.#file?.write(bytes.subarray(first.start, last.end), this.#written)
     this.#written += last.end - first.start
+    this.#writtenTo = last.last
     ends.set(segment, this.#written)
   }
 

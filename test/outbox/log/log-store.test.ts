@@ -115,7 +115,8 @@ test('LogStore keeps its account over restarts', async () => {
 
 test('LogStore moves parked messages to the side log, and its lanes can go', async () => {
   const { store, disk, clock } = await openStore(undefined, { segmentBytes: 20_000 })
-  for (let n = 0; n < 100; n += 1) store.append(entryOf(`${n}`, { bytes: 1000, topic: n % 10 === 0 ? 'p' : 'q' }))
+  for (let n = 0; n < 100; n += 1)
+    store.append(entryOf(`${n}`, { bytes: 1000, topic: n % 10 === 0 ? 'p' : 'q' }))
   await store.safe()
   for (let n = 0; n < 100; n += 1) {
     const entry = await take(store, 2)

@@ -3,7 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../../../src/contract/index.ts'
 import type { LaneIndex, Settled } from '../../../src/outbox/entry.ts'
 import { Entry, LANES } from '../../../src/outbox/entry.ts'
-import type { LogStore, LogStoreOptions } from '../../../src/outbox/log/log-store.ts'
+import type { LogStore } from '../../../src/outbox/log/log-store.ts'
+import type { LogStoreOptions } from '../../../src/outbox/log/parts.ts'
 import { openLogStore } from '../../../src/outbox/log/open.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { SimDisk } from './sim-disk.ts'
@@ -40,7 +41,12 @@ export async function openStore(disk = new SimDisk(), options: Partial<LogStoreO
 /** A message as an entry; its payload begins with its id. */
 export function entryOf(
   id: string,
-  { bytes = 0, lane = 2, topic = 't', settled }: Partial<Pick<Entry, 'bytes' | 'lane'>> & {
+  {
+    bytes = 0,
+    lane = 2,
+    topic = 't',
+    settled,
+  }: Partial<Pick<Entry, 'bytes' | 'lane'>> & {
     readonly topic?: string
     readonly settled?: Settled
   } = {},
@@ -63,7 +69,7 @@ export async function saveCursor(clock: ManualClock): Promise<void> {
 
 /** The next entry of a lane, when it has been read; `undefined` at the end. */
 export async function take(store: LogStore, lane: LaneIndex): Promise<Entry | undefined> {
-  for (let tries = 0; tries < 50; tries += 1) {
+  for (let tries = 0; tries < 6; tries += 1) {
     if (store.peek(lane) !== undefined) return store.take(lane)
     await turn()
   }
@@ -71,8 +77,12 @@ export async function take(store: LogStore, lane: LaneIndex): Promise<Entry | un
 }
 
 /** The next parked entry of a topic. */
-export async function takeParked(store: LogStore, lane: LaneIndex, topic: string): Promise<Entry | undefined> {
-  for (let tries = 0; tries < 50 && store.parkedCount(lane, topic) > 0; tries += 1) {
+export async function takeParked(
+  store: LogStore,
+  lane: LaneIndex,
+  topic: string,
+): Promise<Entry | undefined> {
+  for (let tries = 0; tries < 6 && store.parkedCount(lane, topic) > 0; tries += 1) {
     if (store.peekParked(lane, topic) !== undefined) return store.takeParked(lane, topic)
     await turn()
   }
@@ -89,8 +99,8 @@ export async function takeAll(store: LogStore): Promise<{ waiting: Entry[][]; pa
       entries.push(entry)
     }
     waiting.push(entries)
-    for (const topic of [...store.parkedTopics(lane)]) {
-      for (let entry = await takeParked(store, lane, topic); entry !== undefined; ) {
+    for (const topic of Array.from(store.parkedTopics(lane))) {
+      for (let entry = await takeParked(store, lane, topic); entry !== undefined;) {
         parked.push(entry)
         entry = await takeParked(store, lane, topic)
       }

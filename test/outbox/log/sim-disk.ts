@@ -205,7 +205,7 @@ function remains(inode: Inode, chance: () => number): Buffer {
   const kept: { position: number; bytes: Buffer }[] = []
   const share = chance()
   for (const { position, bytes } of inode.unsafe) {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const length = Math.min(SECTOR - ((position + at) % SECTOR), bytes.length - at)
       if (chance() < share) kept.push({ position: position + at, bytes: bytes.subarray(at, at + length) })
       at += length
