@@ -14,10 +14,8 @@ export interface UplinkOptions extends ConnectOptions {
   readonly outbox?: UplinkOutbox
 }
 
-/** The options of an outbox, and whether it is on disk where no folder is named. */
-export type UplinkOutbox = Exclude<ConnectOptions['outbox'], string | undefined> & {
-  readonly durable?: boolean | undefined
-}
+/** The options of an outbox, in full. */
+export type UplinkOutbox = Exclude<ConnectOptions['outbox'], string | undefined>
 
 /** One connection of the agent: its client, what it tells, and what an operator should know of it. */
 export class Uplink {
@@ -51,12 +49,12 @@ export class Uplink {
     clock: Clock,
     stateFolder?: string,
   ): Promise<Uplink> {
-    const { url, outbox: { durable = true, path, ...outbox } = {}, ...rest } = options
+    const { url, outbox: { path, ...outbox } = {}, ...rest } = options
     const folder = path ?? (stateFolder === undefined ? undefined : join(stateFolder, 'outbox', name))
     const held = {
       ...outbox,
       parkRefused: outbox.parkRefused ?? true,
-      ...(durable && folder !== undefined && { path: folder }),
+      ...(folder !== undefined && { path: folder }),
     }
     const client = await connect(url, { ...rest, outbox: held, lazy: true, clock })
     const flags = fixedFlags(options, client.outbox?.durable === true)

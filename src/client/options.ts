@@ -10,6 +10,11 @@ export const outboxOptionsSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Folder of a durable outbox, for it alone; it is made. Absent: messages are held in memory'),
+  durable: flagOption
+    .optional()
+    .describe(
+      'Hold messages on disk. Default: in `connect()` when there is a `path`; in the file of the agent always, without `path` in its state folder',
+    ),
   fsync: z
     .enum(['always', 'interval', 'never'])
     .default('always')

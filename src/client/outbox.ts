@@ -23,7 +23,7 @@ export interface OpenedOutbox {
  * @throws BackhaulError `OUTBOX_IN_USE`, `OUTBOX_FAILED`, `KEY_INVALID`, `FILE_UNREADABLE`
  */
 export async function openOutbox(options: OutboxOptions | undefined, clock: Clock): Promise<OpenedOutbox> {
-  const path = options?.path
+  const path = options?.durable === false ? undefined : options?.path
   const { maxMessages, maxBytes } = path === undefined ? OUTBOX_DEFAULTS.memory : OUTBOX_DEFAULTS.disk
   const limits: Limits = {
     maxMessages: options?.maxMessages ?? maxMessages,

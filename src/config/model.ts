@@ -23,11 +23,6 @@ const connectionSchema = z.strictObject({
   auth,
   options,
   outbox: outboxOptionsSchema
-    .extend({
-      durable: flagOption
-        .default(true)
-        .describe('Hold messages on disk: under `path`, or in the state folder of the agent'),
-    })
     .prefault({})
     .describe('What is held while the broker is away, and what happens at the limit'),
   allowPlaintextCredentials,

@@ -1,8 +1,15 @@
 import { EventEmitter, once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
 import { PassThrough } from 'node:stream'
 
 import type { CliIo } from '../../src/cli/io.ts'
 import { runCli } from '../../src/cli/program.ts'
+
+const STATE = mkdtempSync(join(tmpdir(), 'backhaul-state-'))
+process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
 
 /** A process that a test plays: what the command line sees and writes. */
 export class FakeProcess {
@@ -65,7 +72,7 @@ export class FakeProcess {
       stdin: this.stdin,
       stdout: this.#stdout,
       stderr: this.#stderr,
-      env: {},
+      env: { BACKHAUL_STATE: STATE },
       onSignal: (names, listener) => {
         for (const name of names) this.#signals.on(name, listener)
         return () => {

@@ -239,7 +239,7 @@ test('Pump is right when a callback adds, closes or throws', async (context) => 
   await turn()
   link.settle('c')
   await pump.close()
-  assert.deepEqual(pump.account.dropped, { full: 0, expired: 0, withdrawn: 0, closed: 1 })
+  assert.deepEqual(pump.account.dropped, { full: 0, expired: 0, withdrawn: 0, closed: 1, damaged: 0 })
   assert.equal(pump.account.delivered, 2)
 })
 
