@@ -125,9 +125,13 @@ export class Lane {
     this.#endTurn(entry)
   }
 
-  /** Makes room: drops what is parked first, then the oldest that is not on its way. False when there is none. */
+  /** Makes room among what is parked: drops the oldest of the topic that was refused first. False when there is none. */
+  dropParked(): boolean {
+    return this.#store.dropParked(this.#index, this.#noteFull)
+  }
+
+  /** Makes room: drops the oldest that waits. False when there is none. */
   dropOne(): boolean {
-    if (this.#store.dropParked(this.#index, this.#noteFull)) return true
     const entry = this.#front.shift()
     if (entry === undefined) return this.#store.dropOldest(this.#index, this.#noteFull)
     this.#endTurn(entry)

@@ -80,6 +80,13 @@ export class Lanes {
     return this.#lanes.flatMap((lane) => [...lane.parking.list()])
   }
 
+  /** Makes room among what is parked, by the same rule. */
+  dropParked(index: LaneIndex): boolean {
+    if (this.#lanes[2].dropParked()) return true
+    if (index <= 1 && this.#lanes[1].dropParked()) return true
+    return index === 0 && this.#lanes[0].dropParked()
+  }
+
   /** Makes room for a message of class `index`: from the least urgent class, never from a more urgent one. */
   dropOne(index: LaneIndex): boolean {
     if (this.#lanes[2].dropOne()) return true

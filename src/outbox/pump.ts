@@ -107,6 +107,7 @@ export class Pump {
     this.#lanes = new Lanes(store, this.#ledger, clock)
     this.#admission = new Admission(this.#limits.policy, {
       fits: (entry) => this.#fits(entry),
+      isHeld: (entry) => this.#isHeld(entry),
       accept: (entry) => this.#accept(entry),
       makeRoom: (entry) => this.#makeRoom(entry),
       turnAway: (entry) => this.#ledger.turnAway(entry),
@@ -257,9 +258,42 @@ export class Pump {
   }
 
   #fits(entry: Entry): boolean {
+    return this.#fitsWaiting(entry) && this.#fitsParked(entry) && this.#store.hasRoom(entry.bytes)
+  }
+
+  /** What is parked does not take the place of what waits. */
+  #fitsWaiting({ bytes }: Entry): boolean {
+    const waiting = this.#ledger.pending - this.#store.parked
+    const waitingBytes = this.#ledger.pendingBytes - this.#store.parkedBytes
+    return waiting < this.#limits.maxMessages && waitingBytes + bytes <= this.#limits.maxBytes
+  }
+
+  /** What is parked has its share, and both together have theirs: a topic may be refused when its messages are there already. */
+  #fitsParked(entry: Entry): boolean {
     const { pending, pendingBytes } = this.#ledger
     const { maxMessages, maxBytes } = this.#limits
-    return pending < maxMessages && pendingBytes + entry.bytes <= maxBytes && this.#store.hasRoom(entry.bytes)
+    const { messages, bytes } = this.#parkedShare
+    return (
+      pending < maxMessages + messages &&
+      pendingBytes + entry.bytes <= maxBytes + bytes &&
+      !this.#isHeld(entry)
+    )
+  }
+
+  /** Whether a message goes to a refused topic while the share of what is parked is full. */
+  #isHeld(entry: Entry): boolean {
+    if (!this.#lanes.of(entry).parking.holds(entry.message.topic)) return false
+    const { messages, bytes } = this.#parkedShare
+    const { parked, parkedBytes } = this.#store
+    return parked >= messages || (parked > 0 && parkedBytes + entry.bytes > bytes)
+  }
+
+  get #parkedShare(): { messages: number; bytes: number } {
+    const { maxMessages, maxBytes, maxParkedMessages, maxParkedBytes } = this.#limits
+    return {
+      messages: maxParkedMessages ?? Math.ceil(maxMessages / 2),
+      bytes: maxParkedBytes ?? Math.ceil(maxBytes / 2),
+    }
   }
 
   #accept(entry: Entry): Promise<void> | undefined {
@@ -277,7 +311,10 @@ export class Pump {
     }
     while (!this.#fits(entry)) {
       // a full disk has room once files are gone, and not at once
-      if (!this.#store.hasRoom(entry.bytes) || !this.#lanes.dropOne(entry.lane)) return false
+      if (!this.#store.hasRoom(entry.bytes)) return false
+      const { lane } = entry
+      const dropped = (this.#fitsWaiting(entry) && this.#lanes.dropParked(lane)) || this.#lanes.dropOne(lane)
+      if (!dropped) return false
     }
     return true
   }

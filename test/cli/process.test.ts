@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -23,7 +26,11 @@ class Child {
   readonly #written = new EventEmitter()
 
   constructor(t: TestContext, ...args: string[]) {
-    this.process = spawn(process.execPath, [MAIN, ...args])
+    const state = mkdtempSync(join(tmpdir(), 'backhaul-state-'))
+    t.after(() => rmSync(state, { recursive: true, force: true }))
+    this.process = spawn(process.execPath, [MAIN, ...args], {
+      env: { ...process.env, BACKHAUL_STATE: state },
+    })
     this.ended = once(this.process, 'close')
     t.after(() => this.process.kill('SIGKILL'))
     this.process.stdout?.on('data', (chunk: Buffer) => {

@@ -41,7 +41,7 @@ class Arrivals {
     this.duplicates += 1
     if (known.id !== id) this.faults.push(`${n} came as ${known.id} and as ${id}`)
     // the cursor is written every 100 ms: what came long before its writer was killed does not come again
-    const beforeKillMs = (this.kills[known.life] ?? Infinity) - known.atMs
+    const beforeKillMs = (this.kills[known.life] ?? known.atMs) - known.atMs
     if (beforeKillMs > 2000)
       this.faults.push(`${n} came again, ${Math.round(beforeKillMs)} ms after it had come`)
     known.atMs = performance.now()

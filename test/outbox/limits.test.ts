@@ -132,19 +132,26 @@ test('Pump with `dropOldest` drops nothing for a message that would not fit even
   assert.equal(pump.account.pending, 3)
 })
 
-test('Pump with `dropOldest` drops what is parked before what can go out', async () => {
-  const { link, pump, ends, put, up } = setUp({ limits: { maxMessages: 3, policy: 'dropOldest' } })
+test('Pump with `dropOldest` drops what is parked only for what would be parked too', async () => {
+  const { link, pump, ends, put, up } = setUp({
+    limits: { maxMessages: 3, maxParkedMessages: 1, policy: 'dropOldest' },
+  })
   up()
   put('a@s')
   await turn()
   link.settleAll(REFUSED_TOPIC)
   pump.linkDown()
-  put('b', 'c', 'd')
+  put('b@t', 'c@t', 'd@t', 'e@t')
   await turn()
-  assert.deepEqual(ends, [['a', 'OUTBOX_FULL']])
-  put('e')
+  assert.deepEqual(ends, [['b', 'OUTBOX_FULL']])
+  assert.equal(pump.account.parked, 1)
+  up()
   await turn()
-  assert.deepEqual(ends[1], ['b', 'OUTBOX_FULL'])
+  link.settle('a', REFUSED_TOPIC)
+  link.settleAll()
+  put('f@s')
+  await turn()
+  assert.deepEqual(ends.at(-1), ['a', 'OUTBOX_FULL'])
 })
 
 test('Pump with `dropNewest` refuses the new message and counts it as accepted and dropped', () => {

@@ -157,3 +157,34 @@ test('Pump tells of parked topics and of what is sent again on its diagnostics c
   const parked = { topic: 's', priority: 'telemetry', error: refusal } satisfies ParkedEvent
   assert.deepEqual(events, [parked, { messages: 2 }])
 })
+
+test('Pump with `block` lets only the adders of a refused topic wait when the share of what is parked is full', async () => {
+  const { clock, link, pump, add, put, up } = setUp({ limits: { maxMessages: 4, maxParkedMessages: 2 } })
+  up()
+  put('a@s', 'b@s')
+  await turn()
+  link.settleAll(REFUSED_TOPIC)
+  const third = add('c@s')
+  const fourth = add('d@s')
+  assert.ok(third !== undefined && fourth !== undefined, 'they wait')
+  for (let round = 0; round < 20; round += 1) {
+    put(`x${round}@t`, `y${round}@t`)
+    await turn()
+    link.settleAll()
+    await turn()
+  }
+  assert.equal(pump.account.delivered, 40)
+  assert.equal(pump.account.parked, 2)
+  clock.advance(30_000)
+  await turn()
+  link.settle('a')
+  await turn()
+  await third
+  const order = ['b', 'c', 'd']
+  for (const name of order) {
+    await turn()
+    assert.ok(link.inFlight.includes(name), `${name} of ${link.inFlight.join()}`)
+    link.settle(name)
+  }
+  await fourth
+})

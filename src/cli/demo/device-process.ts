@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { dirname, join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
@@ -66,6 +67,7 @@ export class DeviceProcess {
     const main = fileURLToPath(new URL('../main.js', import.meta.url))
     this.#child = spawn(process.execPath, [main, 'run', configFile, '--drain', '4s'], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, BACKHAUL_STATE: join(dirname(configFile), 'state') },
     })
     // should this process end without its end being seen to, the agent must not stay behind
     const kill = (): void => void this.#child.kill('SIGKILL')

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib'
  *
  *   lock                                     a socket: whoever listens on it is the one writer
  *   cursor.0, cursor.1                       what is over, and the account; written in turn (cursor.ts)
- *   LOG-SERIAL-FIRST-NONCE.log               a segment of the log LOG: control, alarm, telemetry, parked or dead
+ *   LOG-SERIAL-FIRST-NONCE.segment             a segment of the log LOG: control, alarm, telemetry, parked or dead
  *
  * A segment begins with its header, twice, at 0 and at 512; frames follow from 1024 on, one after another.
  *
@@ -185,7 +185,7 @@ export function nextFrameAt(bytes: Buffer, from: number, end: number): number {
   return Math.max(from, end - FRAME_MAGIC_BYTES.length + 1)
 }
 
-const NAME = /^(control|alarm|telemetry|parked|dead)-(\d{8})-(\d{16})-([0-9a-f]{8})\.log$/
+const NAME = /^(control|alarm|telemetry|parked|dead)-(\d{8})-(\d{16})-([0-9a-f]{8})\.segment$/
 
 /** The logs of an outbox. */
 export const LOG_NAMES = ['control', 'alarm', 'telemetry', 'parked', 'dead'] as const
@@ -209,7 +209,7 @@ export interface SegmentName {
 /** The name of a segment's file. */
 export function segmentFile(log: LogName, serial: number, first: number, nonce: number): string {
   const digits = (value: number, places: number) => String(value).padStart(places, '0')
-  return `${log}-${digits(serial, 8)}-${digits(first, 16)}-${nonce.toString(16).padStart(8, '0')}.log`
+  return `${log}-${digits(serial, 8)}-${digits(first, 16)}-${nonce.toString(16).padStart(8, '0')}.segment`
 }
 
 /** Reads the name of a segment's file; `undefined` for other files. */

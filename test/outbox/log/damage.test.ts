@@ -36,7 +36,7 @@ test('LogStore opens whatever byte is flipped, and loses one frame at most, coun
   for (const [name, { data }] of disk.files) {
     for (let position = 0; position < data.length; position += 1) {
       // what lies between the two headers of a segment is not used
-      if (name.endsWith('.log') && position < 1024 && position % 512 > 70) continue
+      if (name.endsWith('.segment') && position < 1024 && position % 512 > 70) continue
       // nor the end of a cursor's block
       if (name.includes('cursor') && data[position] === 0 && position > 16) continue
       const place = `${name} ${position}`
