@@ -8,6 +8,7 @@ import { exitCodeLines } from './exit-codes.ts'
 import type { CliIo } from './io.ts'
 import { isClosedPipe } from './io.ts'
 import { errorText, exitCodeOf } from './print-error.ts'
+import { outboxCommand } from './outbox.ts'
 import { pubCommand } from './pub.ts'
 import { runCommand } from './run.ts'
 import { subCommand } from './sub.ts'
@@ -60,7 +61,14 @@ function createProgram(io: CliIo, failedIn: (command: string) => void): Command 
     .description('Secure, bidirectional messaging between the edge and the cloud.')
     .version(packageVersion())
     .addHelpText('after', EXAMPLES)
-  const commands = [demoCommand(io), runCommand(io), checkCommand(io), pubCommand(io), subCommand(io)]
+  const commands = [
+    demoCommand(io),
+    runCommand(io),
+    checkCommand(io),
+    pubCommand(io),
+    subCommand(io),
+    outboxCommand(io),
+  ]
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands]) {
     const name = command === program ? 'backhaul' : `backhaul ${command.name()}`

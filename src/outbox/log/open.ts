@@ -24,6 +24,19 @@ import { SegmentLog } from './segment-log.ts'
  * @throws BackhaulError `OUTBOX_IN_USE`, `OUTBOX_FAILED`, `KEY_INVALID`
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
+  const parts = await openParts(options)
+  try {
+    const store = new LogStore(parts, options)
+    await store.begin()
+    return store
+  } catch (error) {
+    await parts.lock.release()
+    throw diskError(error)
+  }
+}
+
+/** Takes the folder, and takes up what is in it. Whoever calls it lets the lock go. */
+export async function openParts(options: LogStoreOptions): Promise<LogStoreParts> {
   const disk = options.disk ?? nodeDisk
   const { folder } = options
   try {
@@ -38,9 +51,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
         segmentBytes: options.segmentBytes ?? 16 * 1024 * 1024,
         cipher: options.cipher,
       }
-      const store = new LogStore({ lock, ...(await recover(context, options)) }, options)
-      await store.begin()
-      return store
+      return { lock, ...(await recover(context, options)) }
     } catch (error) {
       await lock.release()
       throw error

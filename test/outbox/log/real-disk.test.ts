@@ -98,7 +98,7 @@ test('LogStore opens what format 1 wrote', async (t) => {
       resent: 0,
     },
   )
-  const { waiting, parked } = await takeAll(store)
+  const { waiting, parked } = await takeAll(store, () => sleep(10))
   assert.deepEqual(
     waiting.map((entries) => entries.map(({ message }) => message.id)),
     [['c0'], ['a0'], Array.from({ length: 12 }, (_, n) => `t${n + 8}`)],

@@ -68,10 +68,14 @@ export async function saveCursor(clock: ManualClock): Promise<void> {
 }
 
 /** The next entry of a lane, when it has been read; `undefined` at the end. */
-export async function take(store: LogStore, lane: LaneIndex): Promise<Entry | undefined> {
+export async function take(
+  store: LogStore,
+  lane: LaneIndex,
+  wait: () => Promise<unknown> = turn,
+): Promise<Entry | undefined> {
   for (let tries = 0; tries < 6; tries += 1) {
     if (store.peek(lane) !== undefined) return store.take(lane)
-    await turn()
+    await wait()
   }
   return undefined
 }
@@ -81,28 +85,36 @@ export async function takeParked(
   store: LogStore,
   lane: LaneIndex,
   topic: string,
+  wait: () => Promise<unknown> = turn,
 ): Promise<Entry | undefined> {
   for (let tries = 0; tries < 6 && store.parkedCount(lane, topic) > 0; tries += 1) {
     if (store.peekParked(lane, topic) !== undefined) return store.takeParked(lane, topic)
-    await turn()
+    await wait()
   }
   return undefined
 }
 
 /** Everything that waits, parked or not, by lane and in order; nothing is ended. */
-export async function takeAll(store: LogStore): Promise<{ waiting: Entry[][]; parked: Entry[] }> {
+export async function takeAll(
+  store: LogStore,
+  wait: () => Promise<unknown> = turn,
+): Promise<{ waiting: Entry[][]; parked: Entry[] }> {
   const waiting: Entry[][] = []
   const parked: Entry[] = []
   for (const lane of LANES) {
     const entries: Entry[] = []
-    for (let entry = await take(store, lane); entry !== undefined; entry = await take(store, lane)) {
+    for (
+      let entry = await take(store, lane, wait);
+      entry !== undefined;
+      entry = await take(store, lane, wait)
+    ) {
       entries.push(entry)
     }
     waiting.push(entries)
     for (const topic of Array.from(store.parkedTopics(lane))) {
-      for (let entry = await takeParked(store, lane, topic); entry !== undefined;) {
+      for (let entry = await takeParked(store, lane, topic, wait); entry !== undefined;) {
         parked.push(entry)
-        entry = await takeParked(store, lane, topic)
+        entry = await takeParked(store, lane, topic, wait)
       }
     }
   }
