@@ -19,4 +19,6 @@ export type {
   SubscribeOptions,
 } from './client/index.ts'
 export { connect } from './client/index.ts'
+export type { DeDuplicatorOptions } from './kit/de-duplicator.ts'
+export { DeDuplicator } from './kit/de-duplicator.ts'
 export type { Subscription } from './connection/index.ts'

@@ -1,9 +1,11 @@
 import type { Action, Clock, Command, Timer } from '../contract/index.ts'
-import { BackhaulError } from '../contract/index.ts'
+import type { ErrorCode } from '../contract/index.ts'
+import { BackhaulError, ERRORS } from '../contract/index.ts'
 import { deferred } from '../kit/deferred.ts'
 import { suggestion } from '../kit/nearest.ts'
 import { Ring } from '../kit/ring.ts'
 import { systemClock } from '../kit/system-clock.ts'
+import type { CommandJournal, JournalEntry, KeptAnswer } from './journal.ts'
 
 // How commands are carried out.
 //
@@ -11,6 +13,8 @@ import { systemClock } from '../kit/system-clock.ts'
 // - Every command gets exactly one answer, whatever its action does: result, error, or a timeout.
 // - An id that is remembered is never carried out again: while it runs, a repeat waits for the same answer; afterwards
 //   it gets the same answer at once. Memory is bounded by a count; the oldest is forgotten first.
+// - With a journal, a command is carried out only once the journal has it, and what the journal knows is never carried out
+//   again: it is answered with what came of it, or with `COMMAND_INTERRUPTED` when the process ended in between.
 // - At most `maxAtOnce` actions run; others wait in the order in which they came.
 
 /** What became of a command. */
@@ -32,8 +36,20 @@ export interface DispatcherOptions {
   readonly maxRemembered?: number
   /** How long a command may wait and run in all, in milliseconds. @default 60_000 */
   readonly timeoutMs?: number
+  /** Remembers commands over a crash. @default none: they are remembered in memory */
+  readonly journal?: CommandJournal | undefined
   /** @default the machine's clock */
   readonly clock?: Clock
+}
+
+/** Which way a command came, for the journal. */
+export interface CommandWay {
+  /** Where its reply goes: whatever tells that after a crash. */
+  readonly channel: string
+  /** The id of the reply's message. */
+  readonly replyId: string
+  /** Called when the journal has the command: it may be acknowledged, and does not come to harm any more. */
+  accepted(): void
 }
 
 /** Finds the action of each command, carries it out and answers. */
@@ -45,6 +61,7 @@ export class Dispatcher {
   readonly #maxRemembered: number
   readonly #timeoutMs: number
   readonly #clock: Clock
+  readonly #journal: CommandJournal | undefined
   readonly #answers = new Map<string, Promise<Answer>>()
   readonly #waiting = new Ring<() => void>()
   #running = 0
@@ -57,6 +74,7 @@ export class Dispatcher {
     this.#maxRemembered = options.maxRemembered ?? 1000
     this.#timeoutMs = options.timeoutMs ?? 60_000
     this.#clock = options.clock ?? systemClock
+    this.#journal = options.journal
   }
 
   /** The names that commands can use. */
@@ -64,14 +82,42 @@ export class Dispatcher {
     return [...this.#actions.keys()]
   }
 
-  /** Carries a command out, unless it was before, and answers. Never rejects. */
-  dispatch(command: Command): Promise<Answer> {
+  /**
+   * Carries a command out, unless it was before, and answers. Never rejects.
+   *
+   * @param way - which way it came; without it the journal is left out
+   */
+  dispatch(command: Command, way?: CommandWay): Promise<Answer> {
     const before = this.#answers.get(command.id)
     if (before !== undefined) return before
     const action = this.#actions.get(command.command)
     if (action === undefined) return Promise.resolve({ ok: false, error: this.#unknown(command.command) })
-    const answer = this.#limited(action, command)
+    const answer = way === undefined ? this.#limited(action, command) : this.#journaled(action, command, way)
     this.#remember(command.id, answer)
+    return answer
+  }
+
+  async #journaled(action: Action, command: Command, way: CommandWay): Promise<Answer> {
+    const journal = this.#journal
+    if (journal === undefined) return this.#limited(action, command)
+    const { id } = command
+    const kept = journal.find(id)
+    if (kept !== undefined) {
+      const answer = answerOf(kept)
+      if (kept.answer === undefined) await journal.end(id, toKeep(answer)).catch(() => undefined)
+      return answer
+    }
+    try {
+      await journal.begin(command, way.channel, way.replyId)
+    } catch (error) {
+      // it was not carried out: a repeat may find the disk mended
+      this.#answers.delete(id)
+      return { ok: false, error: asError(command, error) }
+    }
+    way.accepted()
+    const answer = await this.#limited(action, command)
+    // an answer that is not kept is still given; after a crash the command counts as interrupted
+    await journal.end(id, toKeep(answer)).catch(() => undefined)
     return answer
   }
 
@@ -130,6 +176,27 @@ export class Dispatcher {
       else next()
     }
   }
+}
+
+/** What the journal tells of a command: what came of it, or that it was interrupted. */
+export function answerOf({ command, answer }: JournalEntry): Answer {
+  if (answer === undefined) {
+    const text = `Cannot finish "${command}": the device ended while it was carried out, look at what was done and send it again with a new id`
+    return { ok: false, error: new BackhaulError('COMMAND_INTERRUPTED', text) }
+  }
+  if (answer.ok) return { ok: true, result: answer.result }
+  const code = isErrorCode(answer.code) ? answer.code : 'INTERNAL'
+  return { ok: false, error: new BackhaulError(code, answer.message) }
+}
+
+function toKeep(answer: Answer): KeptAnswer {
+  if (answer.ok) return { ok: true, result: answer.result }
+  const { code, message } = answer.error
+  return { ok: false, code, message }
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code)
 }
 
 function timedOut(command: Command, timeoutMs: number): BackhaulError {

@@ -1,4 +1,6 @@
-export type { Answer, DispatcherOptions } from './dispatch.ts'
-export { Dispatcher } from './dispatch.ts'
+export type { Answer, CommandWay, DispatcherOptions } from './dispatch.ts'
+export { answerOf, Dispatcher } from './dispatch.ts'
+export type { JournalEntry, JournalOptions, KeptAnswer } from './journal.ts'
+export { CommandJournal } from './journal.ts'
 export type { PingOptions, PingResult } from './ping/index.ts'
 export { pingAction } from './ping/index.ts'

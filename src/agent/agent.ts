@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import type { Action, Clock, Logger, OutboundMessage, Timer } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
-import { Dispatcher, pingAction } from '../actions/index.ts'
+import { CommandJournal, Dispatcher, pingAction } from '../actions/index.ts'
 import type { Config, ConnectionConfig } from '../config/index.ts'
 import { suggestion } from '../kit/nearest.ts'
 import { systemClock } from '../kit/system-clock.ts'
@@ -63,6 +63,7 @@ export class Agent {
   readonly #uplinks = new Map<string, Uplink>()
   readonly #inputs = new Map<string, InputRunner>()
   readonly #channels: CommandChannel[] = []
+  #journal: CommandJournal | undefined
   #inputsDone: Promise<unknown> = Promise.resolve()
   #channelsDone: Promise<unknown> = Promise.resolve()
   #watching: Timer | undefined
@@ -146,11 +147,12 @@ export class Agent {
       for (const [name, connection] of Object.entries(this.#config.connections)) {
         this.#uplinks.set(name, await this.#openUplink(name, connection))
       }
-      this.#startCommands()
+      await this.#startCommands()
       this.#startInputs()
     } catch (error) {
       this.#abortAll()
       await this.#closeUplinks(0)
+      await this.#journal?.close()
       throw error
     }
     this.#watch()
@@ -163,7 +165,8 @@ export class Agent {
     return Uplink.open(name, connection, this.#logger, this.#clock, folder)
   }
 
-  #startCommands(): void {
+  async #startCommands(): Promise<void> {
+    this.#journal = await this.#openJournal()
     const deviceId = this.#config.device.id
     const actions = [
       pingAction({ version: this.#version, clock: this.#clock }),
@@ -174,7 +177,9 @@ export class Agent {
       deviceId,
       clock: this.#clock,
       signal: this.#stopActions.signal,
+      journal: this.#journal,
     })
+    const nextId = ulids(() => this.#clock.now())
     for (const { connection, topics, replyTopic, policy } of this.#config.commands) {
       this.#channels.push(
         new CommandChannel({
@@ -184,6 +189,8 @@ export class Agent {
           replyTopic: replyTopic.replaceAll('{device}', deviceId),
           allow: policy?.allow,
           dispatcher,
+          journal: this.#journal,
+          nextId,
           deviceId,
           logger: this.#logger,
           clock: this.#clock,
@@ -191,6 +198,13 @@ export class Agent {
       )
     }
     this.#channelsDone = Promise.all(this.#channels.map((channel) => channel.run(this.#stopCommands.signal)))
+  }
+
+  /** Commands are remembered where the agent has a place for it. */
+  async #openJournal(): Promise<CommandJournal | undefined> {
+    const { stateFolder } = this.#options
+    if (stateFolder === undefined || this.#config.commands.length === 0) return undefined
+    return CommandJournal.open({ file: join(stateFolder, this.#config.device.id, 'commands.journal') })
   }
 
   #startInputs(): void {
@@ -246,6 +260,7 @@ export class Agent {
     this.#abortAll()
     await this.#closeUplinks(Math.max(0, Math.round(endsAt - this.#clock.monotonic())))
     await quiet
+    await this.#journal?.close()
     this.#stopped = true
     this.logHealth()
   }

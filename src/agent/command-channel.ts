@@ -1,4 +1,5 @@
-import type { Dispatcher } from '../actions/index.ts'
+import type { Answer, CommandJournal, Dispatcher } from '../actions/index.ts'
+import { answerOf } from '../actions/index.ts'
 import type { Client } from '../client/index.ts'
 import type { Reply } from '../codec/index.ts'
 import { decodeCommand, encodeReply } from '../codec/index.ts'
@@ -28,6 +29,10 @@ export interface CommandChannelParts {
   readonly allow: readonly string[] | undefined
   /** Carries commands out. */
   readonly dispatcher: Dispatcher
+  /** Remembers commands over a crash; `undefined` where there is nowhere to. */
+  readonly journal: CommandJournal | undefined
+  /** Makes ids of replies. */
+  readonly nextId: () => string
   /** The device that answers. */
   readonly deviceId: string
   /** The log. */
@@ -38,7 +43,7 @@ export interface CommandChannelParts {
 
 /**
  * Takes the commands of one connection: each is decoded, carried out, answered on the reply topic, and acknowledged once
- * the outbox has the reply. A message that is no command is answered too. Nothing that arrives can end it.
+ * the journal has it; without a journal, or when it is not carried out, once the outbox has the reply. A message that is no command is answered too. Nothing that arrives can end it.
  */
 export class CommandChannel {
   readonly #parts: CommandChannelParts
@@ -69,6 +74,7 @@ export class CommandChannel {
   /** Subscribes, for as long as it takes, and works until the signal aborts and what runs has been answered. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { topics, connection, clock, logger } = this.#parts
+    await this.#answerEarlier()
     while (!signal.aborted) {
       try {
         await this.#serve(signal)
@@ -106,19 +112,19 @@ export class CommandChannel {
   }
 
   async #take(delivery: Delivery): Promise<void> {
-    const { client, replyTopic, connection } = this.#parts
+    const { replyTopic, connection, nextId } = this.#parts
     // a reply of ours that a pattern brings back is no command: answering it would never end
     if (delivery.topic === replyTopic) return
     this.#received += 1
-    const reply = await this.#answer(delivery)
+    const newId = nextId()
+    const reply = await this.#answer(delivery, newId)
+    const replyId = this.#entry(reply.id)?.replyId ?? newId
     if (reply.status === 'error') {
       const { code, message } = reply.error
       this.#warn({ connection, id: reply.id, command: reply.command, code, error: message }, 'command failed')
     }
     try {
-      await client.send({ topic: replyTopic, payload: encodeReply(reply) }, { priority: 'control' })
-      this.#answered += 1
-      if (reply.status === 'error') this.#failed += 1
+      await this.#reply(reply, replyId)
     } catch (error) {
       const { code, message } = known(error)
       this.#warn({ connection, code, error: message }, 'reply was not taken, the command comes again')
@@ -126,17 +132,63 @@ export class CommandChannel {
     }
   }
 
-  async #answer(delivery: Delivery): Promise<Reply> {
-    const { deviceId, clock, dispatcher } = this.#parts
-    const decoded = decodeCommand(delivery.payload)
-    const { id, command } = decoded.ok ? decoded.command : decoded
-    const answer = decoded.ok
-      ? (this.#refusal(decoded.command.command) ?? (await dispatcher.dispatch(decoded.command)))
-      : decoded
+  /** A reply goes out under the same id each time, and is sent again after a crash until the outbox has it. */
+  async #reply(reply: Reply, replyId: string): Promise<void> {
+    const { client, replyTopic, journal } = this.#parts
+    await client.send(
+      { topic: replyTopic, payload: encodeReply(reply), id: replyId },
+      { priority: 'control' },
+    )
+    this.#answered += 1
+    if (reply.status === 'error') this.#failed += 1
+    if (reply.id !== undefined) await journal?.replied(reply.id).catch(() => undefined)
+  }
+
+  /** Commands of an earlier life of this process that were not answered: they are answered, and not carried out again. */
+  async #answerEarlier(): Promise<void> {
+    const { journal, connection } = this.#parts
+    for (const entry of journal?.unreplied(this.#channel) ?? []) {
+      try {
+        await this.#reply(this.#replyOf(entry.id, entry.command, answerOf(entry)), entry.replyId)
+      } catch (error) {
+        const { code, message } = known(error)
+        this.#warn(
+          { connection, id: entry.id, code, error: message },
+          'reply to an earlier command was not taken',
+        )
+      }
+    }
+  }
+
+  get #channel(): string {
+    return `${this.#parts.connection} ${this.#parts.replyTopic}`
+  }
+
+  #entry(id: string | undefined) {
+    return id === undefined ? undefined : this.#parts.journal?.find(id)
+  }
+
+  #replyOf(
+    id: string | undefined,
+    command: string | undefined,
+    answer: Answer | { readonly error: BackhaulError },
+  ): Reply {
+    const { deviceId, clock } = this.#parts
     const head = { id, command, device: deviceId, time: new Date(clock.now()).toISOString() }
     return 'error' in answer
       ? { ...head, status: 'error', error: answer.error }
       : { ...head, status: 'ok', result: answer.result }
+  }
+
+  async #answer(delivery: Delivery, replyId: string): Promise<Reply> {
+    const { dispatcher } = this.#parts
+    const decoded = decodeCommand(delivery.payload)
+    const { id, command } = decoded.ok ? decoded.command : decoded
+    const way = { channel: this.#channel, replyId, accepted: () => delivery.ack() }
+    const answer = decoded.ok
+      ? (this.#refusal(decoded.command.command) ?? (await dispatcher.dispatch(decoded.command, way)))
+      : decoded
+    return this.#replyOf(id, command, answer)
   }
 
   #refusal(command: string): { ok: false; error: BackhaulError } | undefined {

@@ -39,6 +39,7 @@ export const EXIT_CODE_OF: Readonly<Record<ErrorCode, ExitCode>> = {
   CLOSED: 69,
   DRIVER_MISSING: 69,
   INTERNAL: 70,
+  COMMAND_INTERRUPTED: 75,
   OUTBOX_IN_USE: 69,
   OUTBOX_FAILED: 74,
   OUTBOX_FULL: 75,

@@ -130,7 +130,8 @@ function reportText({ logs, totals, keyIds }: OutboxReport): string {
   const widths = columns.map((name, n) => Math.max(name.length, ...rows.map((row) => row[n]?.length ?? 0)))
   const line = (cells: readonly string[]) =>
     `${cells.map((cell, n) => (n === 0 ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0))).join('  ')}\n`
-  const { delivered = 0, dead = 0, dropped = {} } = totals ?? {}
+  const { delivered = 0, dead = 0 } = totals ?? {}
+  const dropped: Readonly<Record<string, number>> = totals?.dropped ?? {}
   const drops = Object.entries(dropped).map(([reason, count]) => `${reason} ${count}`)
   return [
     line(columns),

@@ -202,6 +202,11 @@ export const ERRORS = {
     means: 'There is no such command on this device',
     mend: 'Use a command that the reply lists',
   },
+  COMMAND_INTERRUPTED: {
+    retryable: false,
+    means: 'The device ended while it carried a command out: it may be done in part',
+    mend: 'Look at what was done, and send it again with a new id',
+  },
   INTERNAL: {
     retryable: false,
     means: 'Backhaul itself failed',
