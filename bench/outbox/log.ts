@@ -98,7 +98,9 @@ function ignore(): void {
 const thousands = (rate: number) => `${(rate / 1000).toFixed(1)} k`
 
 async function compareAppends(): Promise<void> {
-  console.log('append, take and end: messages/s (µs of CPU a message); ratio to the blocking loop of the same batch')
+  console.log(
+    'append, take and end: messages/s (µs of CPU a message); ratio to the blocking loop of the same batch',
+  )
   for (const bytes of [200, 1024, 10_240]) {
     for (const batch of [1, 64, 1024]) {
       if (bytes * batch > 2_000_000) continue
@@ -118,7 +120,9 @@ async function compareAppends(): Promise<void> {
     }
   }
   const many = await appending('always', 200, 1, 1024)
-  console.log(`1,024 producers of single messages, 200 B, always: ${thousands(many.rate)}/s (${many.cpu.toFixed(2)} µs)`)
+  console.log(
+    `1,024 producers of single messages, 200 B, always: ${thousands(many.rate)}/s (${many.cpu.toFixed(2)} µs)`,
+  )
 }
 
 /** The event loop's delay with 20,000 messages a second, and without any. */
@@ -131,7 +135,7 @@ async function compareDelay(): Promise<void> {
     const delay = monitorEventLoopDelay({ resolution: 1 })
     delay.enable()
     const start = performance.now()
-    for (let sent = 0; performance.now() < start + seconds * 3000; ) {
+    for (let sent = 0; performance.now() < start + seconds * 3000;) {
       const due = ((performance.now() - start) * 20_000) / 1000
       for (; sent < due; sent += 1) {
         const message = pool[sent % pool.length]

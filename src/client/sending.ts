@@ -35,7 +35,7 @@ export function store(
   return storeInTime(pump, message, options, receipt, now)
 }
 
-/** Gives up at the deadline or by the signal. A message that had found room by then may be stored, and go out, all the same. */
+/** Gives up at the deadline or by the signal; what is not on its way then is withdrawn. */
 function storeInTime(
   pump: Pump,
   message: Message,
@@ -45,6 +45,7 @@ function storeInTime(
 ): Promise<Receipt> {
   const { signal, deadlineMs } = options
   const room = new AbortController()
+  const ticket = new Ticket()
   return new Promise((resolve, reject) => {
     const end = () => {
       timer?.cancel()
@@ -52,6 +53,7 @@ function storeInTime(
     }
     const giveUp = (error: BackhaulError) => {
       end()
+      pump.withdraw(ticket)
       reject(error)
       room.abort()
     }
@@ -59,14 +61,14 @@ function storeInTime(
     const timer =
       deadlineMs === undefined
         ? undefined
-        : systemClock.after(deadlineMs, () => giveUp(tooLate(message, false)))
+        : systemClock.after(deadlineMs, () => giveUp(tooLate(message, ticket.wentOut)))
     signal?.addEventListener('abort', onAbort)
     const fail = (error: unknown) => {
       end()
       reject(error)
     }
     try {
-      const how = { ...addOptions(options, now), signal: room.signal, weak: true }
+      const how = { ...addOptions(options, now), signal: room.signal, ticket, weak: true }
       const safe = pump.add(message, how, receipt.settled)
       const accepted = () => {
         end()
