@@ -25,7 +25,8 @@ function pumpOver(broker: MemoryBroker, context: TestContext): Pump {
   const pump = new Pump({
     publish: (batch, settle, signal) => link?.publish(batch, settle, signal),
     store: new MemoryStore(),
-    limits: { maxMessages: 500 },
+    // one producer sends to all topics: the refused one must have room for all that comes meanwhile
+    limits: { maxMessages: 500, maxParkedMessages: 500 },
     parkRetryMs: 5,
   })
   const keepLinked = async () => {
