@@ -55,7 +55,7 @@ export const parkedChannel = channel('backhaul:outbox:parked')
 /** Messages went out again: {@link ResentEvent}. */
 export const resentChannel = channel('backhaul:outbox:resent')
 /** The disk failed, or works again: {@link DiskEvent}. */
-export const diskChannel = channel('backhaul:outbox:disk')
+const diskChannel = channel('backhaul:outbox:disk')
 
 /** Tells how the disk does. */
 export function tellDisk(error: BackhaulError | undefined): void {

@@ -8,13 +8,15 @@ import { PassThrough } from 'node:stream'
 import type { CliIo } from '../../src/cli/io.ts'
 import { runCli } from '../../src/cli/program.ts'
 
-const STATE = mkdtempSync(join(tmpdir(), 'backhaul-state-'))
-process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
+/** The state folders of all such processes lie here, each in its own. */
+const STATES = mkdtempSync(join(tmpdir(), 'backhaul-state-'))
+process.once('exit', () => rmSync(STATES, { recursive: true, force: true }))
 
 /** A process that a test plays: what the command line sees and writes. */
 export class FakeProcess {
   /** What the command reads. */
   readonly stdin = new PassThrough()
+  readonly #state = mkdtempSync(join(STATES, 'state-'))
   readonly #stdout = new PassThrough()
   readonly #stderr = new PassThrough()
   readonly #signals = new EventEmitter()
@@ -72,7 +74,7 @@ export class FakeProcess {
       stdin: this.stdin,
       stdout: this.#stdout,
       stderr: this.#stderr,
-      env: { BACKHAUL_STATE: STATE },
+      env: { BACKHAUL_STATE: this.#state },
       onSignal: (names, listener) => {
         for (const name of names) this.#signals.on(name, listener)
         return () => {

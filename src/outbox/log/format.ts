@@ -40,7 +40,7 @@ export const FRAME_HEADER_BYTES = 64
 /** A frame with more than one record is at most so large. */
 export const MAX_FRAME_BYTES = 64 * 1024
 /** What claims to be larger is no frame. */
-export const MAX_RECORD_BYTES = 512 * 1024 * 1024
+const MAX_RECORD_BYTES = 512 * 1024 * 1024
 /** The flag of a frame whose records are encrypted. */
 export const ENCRYPTED = 1
 
