@@ -298,6 +298,7 @@ export class LogStore implements Store {
       this.#space.look()
     }
     await this.#parked.compact()
+    if (parkedLog.isStaged) this.#committer.request()
     dead.trim()
     if (more) this.#committer.touch()
   }

@@ -64,6 +64,8 @@ export async function openParts(options: LogStoreOptions): Promise<LogStoreParts
 async function recover(context: LogContext, options: LogStoreOptions): Promise<Omit<LogStoreParts, 'lock'>> {
   const { disk, folder } = context
   const files = await disk.list(folder)
+  // a killed process may have made a file whose name is not safe yet
+  if (context.fsync !== 'never') await disk.syncFolder(folder)
   await checkKeys(context, files)
   const { state: cursor, damaged: damagedCursors } = await readCursor(disk, folder, files)
   let lastId = cursor?.lastId
@@ -137,7 +139,9 @@ async function findParked(
               bytes: payload.byteLength,
               expiresAtMs: record.expiresAtMs,
             })
-            lanes[origin.lane].ack(origin.sequence, message.payload.byteLength)
+            const lane = lanes[origin.lane]
+            lane.skipTo(origin.sequence)
+            lane.ack(origin.sequence, message.payload.byteLength)
           })
         }
         frames = await scanner.read(segment.size)

@@ -19,6 +19,8 @@ import type { LogContext, Segment, SegmentLog } from './segment-log.ts'
  */
 
 const MAX_BYTES = 4 * 1024 * 1024
+/** So much of the side log may be over before it is emptied. */
+const MIN_COMPACT_BYTES = 1024 * 1024
 /** So many of a topic are looked for in one read. */
 const READ_AHEAD = 256
 
@@ -198,7 +200,9 @@ export class ParkedLog {
   async compact(): Promise<void> {
     const [segment] = this.#log.segments
     const live = this.#log.pendingBytes + this.#log.pending * 128
-    if (segment === undefined || this.#log.segments.length < 2 || this.#log.diskBytes < live * 2) return
+    if (segment === undefined || this.#log.segments.length < 2) return
+    // small ones are not worth it
+    if (this.#log.diskBytes < live * 2 + Math.min(this.#context.segmentBytes, MIN_COMPACT_BYTES)) return
     const items = new Map<number, Item>()
     const end = this.#log.endOf(segment)
     for (const lane of LANES) {

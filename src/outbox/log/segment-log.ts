@@ -172,6 +172,14 @@ export class SegmentLog {
     if (this.acked.add(sequence)) this.#pendingBytes -= bytes
   }
 
+  /** Gives out no sequence up to here: a copy of a record that a power cut took still names it. Only before the first record. */
+  skipTo(sequence: number): void {
+    if (sequence <= this.#safe) return
+    this.acked.addRange(this.#next, sequence)
+    this.#next = sequence + 1
+    this.#safe = sequence
+  }
+
   /** Records are over; gives how many were not yet. */
   ackRange(start: number, end: number, bytes: number): number {
     const added = this.acked.addRange(start, end)
