@@ -2,14 +2,18 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 
+import { fetchKafkaJars } from '../test/brokers/kafka-jars.ts'
 import { findCommand } from '../test/brokers/require.ts'
 
 // Installs the brokers and tools that the tests start. As root on Debian it runs apt-get; elsewhere it says what to
-// install, and the tests that need it skip (or fail, with BROKERS=required).
+// install, and the tests that need it skip (or fail, with BROKERS=required). Kafka comes as jars, by Maven.
 const PACKAGES: Readonly<Record<string, string>> = {
   mosquitto: 'mosquitto',
   mosquitto_pub: 'mosquitto-clients',
   openssl: 'openssl',
+  java: 'openjdk-17-jre-headless',
+  mvn: 'maven',
+  kcat: 'kcat',
 }
 /** A package's installation asks this program whether it may start its service: 101 means no. */
 const POLICY = '/usr/sbin/policy-rc.d'
@@ -22,6 +26,11 @@ if (wanted.length > 0) {
     console.error(`Cannot start every broker: not installed, run as root: apt-get install ${left.join(' ')}`)
     if (process.env['BROKERS'] === 'required') process.exitCode = 1
   }
+}
+const problem = findCommand('mvn') === undefined ? undefined : fetchKafkaJars()
+if (problem !== undefined) {
+  console.error(problem)
+  if (process.env['BROKERS'] === 'required') process.exitCode = 1
 }
 
 function missingPackages(): string[] {

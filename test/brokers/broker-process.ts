@@ -16,6 +16,8 @@ export interface BrokerCommand {
   readonly args: readonly string[]
   /** The line that says that all ports listen. */
   readonly ready: RegExp
+  /** How long that line may take, in milliseconds. @default 10_000 */
+  readonly readyTimeoutMs?: number
 }
 
 /** A broker as a child process: its log, its signals, its end. It never outlives the process that started it. */
@@ -38,7 +40,7 @@ export class BrokerProcess {
 
   /** Starts it and waits until it is ready. */
   async start(): Promise<void> {
-    const { command, args, ready } = this.#command
+    const { command, args, ready, readyTimeoutMs = 10_000 } = this.#command
     const from = this.log.length
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
@@ -56,7 +58,7 @@ export class BrokerProcess {
       this.#events.emit('change')
     })
     try {
-      await this.waitForLog(ready, { from })
+      await this.waitForLog(ready, { from, timeoutMs: readyTimeoutMs })
     } catch (error) {
       await this.kill()
       throw error

@@ -1,0 +1,70 @@
+import type { Admin } from '@platformatic/kafka'
+
+/** What a test sets up at a Kafka, over its plaintext listener. Connects at the first call. */
+export interface KafkaAdmin {
+  /** Makes a topic; resolves when it can be used. */
+  createTopic(name: string, options?: TopicOptions): Promise<void>
+  /** Grants rights to a user, or to the common name of a client certificate. */
+  allow(user: string, ...rights: readonly KafkaRight[]): Promise<void>
+  /** Ends its connection. */
+  close(): Promise<void>
+}
+
+/** How a topic is made. */
+export interface TopicOptions {
+  /** @default 1 */
+  readonly partitions?: number
+  /** Kafka's own settings of topics, for example `{ 'max.message.bytes': '2000' }`. */
+  readonly configs?: Readonly<Record<string, string>>
+}
+
+/** A right on topics or groups: all whose name begins with the text before `*`, or the one of this name. */
+export type KafkaRight = `${'read' | 'write' | 'describe'} ${'topic' | 'group'} ${string}`
+
+/** Makes the administrator of a broker. */
+export function kafkaAdmin(address: string): KafkaAdmin {
+  let connected: Promise<Admin> | undefined
+  const connect = () => (connected ??= open(address))
+  return {
+    async createTopic(name, { partitions = 1, configs = {} } = {}) {
+      const admin = await connect()
+      const pairs = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
+      await admin.createTopics({ topics: [name], partitions, replicas: 1, configs: pairs })
+    },
+    async allow(user, ...rights) {
+      const admin = await connect()
+      const { AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes } =
+        await import('@platformatic/kafka')
+      const operations = {
+        read: AclOperations.READ,
+        write: AclOperations.WRITE,
+        describe: AclOperations.DESCRIBE,
+      }
+      const creations = rights.map((right) => {
+        const [operation = '', kind = '', name = ''] = right.split(' ')
+        const prefixed = name.endsWith('*') && name !== '*'
+        return {
+          resourceType: kind === 'topic' ? ResourceTypes.TOPIC : ResourceTypes.GROUP,
+          resourceName: prefixed ? name.slice(0, -1) : name,
+          resourcePatternType: prefixed ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
+          principal: `User:${user}`,
+          host: '*',
+          operation:
+            operation === 'read' || operation === 'write' ? operations[operation] : operations.describe,
+          permissionType: AclPermissionTypes.ALLOW,
+        }
+      })
+      await admin.createAcls({ creations })
+    },
+    async close() {
+      const admin = await connected?.catch(() => undefined)
+      connected = undefined
+      await admin?.close()
+    },
+  }
+}
+
+async function open(address: string): Promise<Admin> {
+  const { Admin } = await import('@platformatic/kafka')
+  return new Admin({ clientId: 'test-admin', bootstrapBrokers: [address], retries: 3, retryDelay: 200 })
+}
