@@ -54,7 +54,13 @@ test(
     await broker.kill()
     await broker.restart()
     const read = await promisify(execFile)('kcat', [
-      ...['-C', '-e', '-q', '-b', `127.0.0.1:${broker.port('plain')}`, '-t', 'a.1'],
+      '-C',
+      '-e',
+      '-q',
+      '-b',
+      `127.0.0.1:${broker.port('plain')}`,
+      '-t',
+      'a.1',
     ])
     assert.deepEqual(read.stdout.trim().split('\n'), ['hello', 'hello', 'hello', 'hello'])
   },

@@ -1,0 +1,58 @@
+import type { Adaptor, DialRequest, Link } from '../../contract/index.ts'
+import { BackhaulError } from '../../contract/index.ts'
+import { systemClock } from '../../kit/system-clock.ts'
+import { KAFKA_CAPABILITIES } from './link.ts'
+import type { KafkaOptions } from './options.ts'
+import { KAFKA_SCHEMES, kafkaSignature, readKafkaOptions } from './options.ts'
+import { checkSubscription, checkTopicName } from './topic.ts'
+
+export type { KafkaOptions, KafkaScheme } from './options.ts'
+export { KAFKA_SCHEMES, kafkaOptionsSchema } from './options.ts'
+
+/** Apache Kafka 3.0 and later. See README.md beside this file. */
+export const kafka: Adaptor<KafkaOptions> = {
+  protocol: 'kafka',
+  capabilities: KAFKA_CAPABILITIES,
+  options: readKafkaOptions,
+  signature: kafkaSignature,
+  checkTopic(topic, use) {
+    if (use === 'publish') checkTopicName(topic)
+    else checkSubscription(topic)
+  },
+  dial,
+}
+
+async function dial(request: DialRequest<KafkaOptions>, signal: AbortSignal): Promise<Link> {
+  const { options, tls, auth } = request
+  const { secure } = KAFKA_SCHEMES[options.scheme]
+  if (secure !== (tls !== undefined)) {
+    const fix = secure ? 'give TLS settings' : 'use kafkas://'
+    throw new BackhaulError(
+      'INVALID_OPTIONS',
+      `Cannot dial ${options.scheme}://: the address and the TLS settings contradict each other, ${fix}`,
+    )
+  }
+  const aborted = () =>
+    new BackhaulError('ABORTED', 'Cannot dial: the caller gave up, call again', signal.reason)
+  if (signal.aborted) throw aborted()
+  const [{ loadDriver }, { openLink }] = await Promise.all([import('./driver.ts'), import('./link.ts')])
+  const driver = await loadDriver()
+  const timeout = AbortSignal.timeout(options.connectTimeoutMs)
+  try {
+    return await openLink(
+      { driver, options, tls, auth, clock: systemClock },
+      AbortSignal.any([signal, timeout]),
+    )
+  } catch (error) {
+    if (signal.aborted) throw aborted()
+    if (timeout.aborted && error instanceof BackhaulError && error.code === 'ABORTED') {
+      const { host = '', port = 0 } = options.hosts[0] ?? {}
+      throw new BackhaulError(
+        'TIMEOUT',
+        `Cannot connect to ${host}:${port}: it did not answer within ${options.connectTimeoutMs} ms, check the network and the broker`,
+        error,
+      )
+    }
+    throw error
+  }
+}

@@ -1,0 +1,236 @@
+import type { Clock, Deliveries, Delivery, Headers, Timer } from '../../contract/index.ts'
+import type { Deferred } from '../../kit/deferred.ts'
+import { deferred } from '../../kit/deferred.ts'
+import { Ring } from '../../kit/ring.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import { ID_HEADER } from './record-batch.ts'
+import type { Stored } from './record-reader.ts'
+
+/*
+ * The stream of one subscription: what was fetched waits here, at most `maxInWork` are handed out and unfinished. What was given back
+ * waits for its time beside the others and holds none of them up; its partition is not confirmed beyond it.
+ *
+ * States: open; paused (a group is changing: nothing is handed out); ended (nothing is handed out any more).
+ */
+
+/** One message that was fetched, from then until it is finished. */
+export interface Item {
+  /** Where it lies. */
+  readonly partition: AssignedPartition
+  /** Its offset there. */
+  readonly offset: number
+  /** The message; `undefined` once it is finished, since it may wait long for those before it. */
+  stored: Stored | undefined
+  /** How many bytes it holds while it waits here. */
+  readonly bytes: number
+  /** Whether it may have been handed out before. */
+  redelivered: boolean
+  /** Whether the work is done. */
+  finished: boolean
+}
+
+/** The stream of one subscription. */
+export class Outlet implements Deliveries {
+  readonly #maxInWork: number
+  readonly #clock: Clock
+  readonly #onRoom: () => void
+  readonly #onLeave: () => Promise<void>
+  readonly #waiting = new Ring<Item>()
+  readonly #takers = new Ring<Deferred<IteratorResult<Delivery, undefined>>>()
+  readonly #timers = new Set<Timer>()
+  #quiet: Deferred<void> | undefined
+  #bytes = 0
+  #inWork = 0
+  #paused = false
+  #ended = false
+
+  /**
+   * @param onRoom - called when something was taken or finished
+   * @param onLeave - called when the reader leaves before the end; `return()` waits for it
+   */
+  constructor(maxInWork: number, clock: Clock, onRoom: () => void, onLeave: () => Promise<void>) {
+    this.#maxInWork = Math.max(1, maxInWork)
+    this.#clock = clock
+    this.#onRoom = onRoom
+    this.#onLeave = onLeave
+  }
+
+  /** How many bytes wait to be handed out. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** How many deliveries are handed out and unfinished. */
+  get inWork(): number {
+    return this.#inWork
+  }
+
+  /** How many were given back and wait for their time. */
+  get givenBack(): number {
+    return this.#timers.size
+  }
+
+  /** Whether a reader waits, or could have more. */
+  get hungry(): boolean {
+    return !this.#ended && this.#waiting.length < this.#maxInWork
+  }
+
+  /** Adds a message that was fetched. */
+  push(item: Item): void {
+    if (this.#ended) return
+    this.#waiting.push(item)
+    this.#bytes += item.bytes
+    this.#hand()
+  }
+
+  /** On: nothing is handed out. */
+  pause(on: boolean): void {
+    this.#paused = on
+    this.#hand()
+  }
+
+  /** Resolves when nothing is in work. */
+  quiet(): Promise<void> {
+    if (this.#inWork === 0) return Promise.resolve()
+    this.#quiet ??= deferred()
+    return this.#quiet.promise
+  }
+
+  /** Nothing is handed out any more. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+    this.#waiting.clear()
+    this.#bytes = 0
+    this.#quiet?.resolve()
+    for (let taker = this.#takers.shift(); taker !== undefined; taker = this.#takers.shift()) {
+      taker.resolve({ done: true, value: undefined })
+    }
+  }
+
+  /** The next delivery, as soon as there is one and it may be in work. */
+  next(): Promise<IteratorResult<Delivery, undefined>> {
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined })
+    const taker = deferred<IteratorResult<Delivery, undefined>>()
+    this.#takers.push(taker)
+    this.#hand()
+    return taker.promise
+  }
+
+  /** The reader leaves. */
+  async return(): Promise<IteratorResult<Delivery, undefined>> {
+    if (!this.#ended) {
+      this.end()
+      await this.#onLeave()
+    }
+    return { done: true, value: undefined }
+  }
+
+  /** Itself. */
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** A delivery is finished (`delayMs` undefined), or given back. */
+  done(item: Item, delayMs: number | undefined): void {
+    this.#inWork -= 1
+    if (this.#inWork === 0) {
+      this.#quiet?.resolve()
+      this.#quiet = undefined
+    }
+    if (this.#ended || !item.partition.active) return
+    if (delayMs === undefined) {
+      item.finished = true
+      item.stored = undefined
+      item.partition.advance()
+    } else {
+      item.redelivered = true
+      this.#later(item, delayMs)
+    }
+    this.#hand()
+    this.#onRoom()
+  }
+
+  #later(item: Item, delayMs: number): void {
+    const timer = this.#clock.after(Math.max(0, delayMs), () => {
+      this.#timers.delete(timer)
+      if (this.#ended || !item.partition.active) return
+      this.#waiting.unshift(item)
+      this.#bytes += item.bytes
+      this.#hand()
+    })
+    this.#timers.add(timer)
+  }
+
+  #hand(): void {
+    while (this.#takers.length > 0 && this.#inWork < this.#maxInWork && !this.#paused && !this.#ended) {
+      const item = this.#waiting.shift()
+      if (item === undefined) break
+      this.#bytes -= item.bytes
+      if (!item.partition.active || item.stored === undefined) continue
+      this.#inWork += 1
+      const value = new KafkaDelivery(this, item, item.stored)
+      this.#takers.shift()?.resolve({ done: false, value })
+    }
+    if (this.hungry) this.#onRoom()
+  }
+}
+
+/** One message that was handed out. */
+class KafkaDelivery implements Delivery {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly key: string | undefined
+  readonly headers: Headers | undefined
+  readonly id: string | undefined
+  readonly redelivered: boolean
+  readonly retained = false
+  readonly #outlet: Outlet
+  readonly #item: Item
+  #said = false
+
+  constructor(outlet: Outlet, item: Item, stored: Stored) {
+    const { partition, redelivered } = item
+    const { id, headers } = readHeaders(stored.headers)
+    this.topic = partition.topic
+    this.payload = stored.value
+    this.key = stored.key?.toString()
+    this.headers = headers
+    this.id = id
+    this.redelivered = redelivered
+    this.#outlet = outlet
+    this.#item = item
+  }
+
+  ack(): void {
+    this.#say(undefined)
+  }
+
+  nack(delayMs = 0): void {
+    this.#say(delayMs)
+  }
+
+  #say(delayMs: number | undefined): void {
+    if (this.#said) return
+    this.#said = true
+    this.#outlet.done(this.#item, delayMs)
+  }
+}
+
+function readHeaders(parts: readonly Buffer[]): { id: string | undefined; headers: Headers | undefined } {
+  let id: string | undefined
+  let headers: Record<string, string> | undefined
+  for (let at = 0; at + 1 < parts.length; at += 2) {
+    const name = parts[at]?.toString() ?? ''
+    const value = parts[at + 1]?.toString() ?? ''
+    if (name === ID_HEADER && id === undefined) id = value
+    else {
+      // a name such as __proto__ is a name like any other
+      headers ??= Object.create(null) as Record<string, string>
+      headers[name] ??= value
+    }
+  }
+  return { id, headers }
+}
