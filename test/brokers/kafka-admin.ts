@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
+
 import type { Admin } from '@platformatic/kafka'
 
 /** What a test sets up at a Kafka, over its plaintext listener. Connects at the first call. */
@@ -30,6 +32,7 @@ export function kafkaAdmin(address: string): KafkaAdmin {
       const admin = await connect()
       const pairs = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
       await admin.createTopics({ topics: [name], partitions, replicas: 1, configs: pairs })
+      await untilKnown(admin, name)
     },
     async allow(user, ...rights) {
       const admin = await connect()
@@ -61,6 +64,20 @@ export function kafkaAdmin(address: string): KafkaAdmin {
       connected = undefined
       await admin?.close()
     },
+  }
+}
+
+/** The broker hears of a new topic from the controller a moment later. */
+async function untilKnown(admin: Admin, topic: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { topics } = await admin.metadata({ topics: [topic], forceUpdate: true })
+      const partitions = topics.get(topic)?.partitions ?? []
+      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return
+    } catch (error) {
+      if (tries > 100) throw error
+    }
+    await setTimeout(50)
   }
 }
 

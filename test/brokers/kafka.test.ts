@@ -18,20 +18,18 @@ test(
     await admin.createTopic('a.1')
     await admin.allow('edge-1', 'write topic a.*', 'read topic a.*')
     await admin.allow('ann', 'write topic a.*')
-    const tls = ['-X', `ssl.ca.location=${pki.ca}`]
-    const mutual = (pair: typeof edge) => [
-      ...tls,
-      ...['-X', 'security.protocol=ssl', '-X', `ssl.certificate.location=${pair.cert}`],
-      ...['-X', `ssl.key.location=${pair.key}`],
-    ]
-    const password = (word: string, protocol: string) => [
-      ...tls,
-      ...['-X', `security.protocol=${protocol}`, '-X', 'sasl.mechanisms=PLAIN'],
-      ...['-X', 'sasl.username=ann', '-X', `sasl.password=${word}`],
-    ]
+    const set = (...pairs: string[]) => pairs.flatMap((pair) => ['-X', pair])
+    const ca = `ssl.ca.location=${pki.ca}`
+    const mutual = ({ cert, key }: typeof edge) => {
+      return set(ca, 'security.protocol=ssl', `ssl.certificate.location=${cert}`, `ssl.key.location=${key}`)
+    }
+    const password = (word: string, protocol: string) => {
+      const login = ['sasl.mechanisms=PLAIN', 'sasl.username=ann', `sasl.password=${word}`]
+      return set(ca, `security.protocol=${protocol}`, ...login)
+    }
     const produce = (kind: 'plain' | 'mutual' | 'saslTls' | 'saslPlain', ...words: string[]) => {
       const address = `127.0.0.1:${broker.port(kind)}`
-      const timeouts = ['-X', 'message.timeout.ms=4000', '-X', 'reconnect.backoff.max.ms=500']
+      const timeouts = set('message.timeout.ms=4000', 'reconnect.backoff.max.ms=500')
       const running = promisify(execFile)('kcat', ['-P', '-b', address, '-t', 'a.1', ...timeouts, ...words], {
         timeout: 20_000,
       })
@@ -47,21 +45,14 @@ test(
       produce('mutual', ...mutual(other)),
       /authorization failed|Local: Message timed out/i,
     )
-    await assert.rejects(produce('mutual', ...tls, '-X', 'security.protocol=ssl'))
+    await assert.rejects(produce('mutual', ...set(ca, 'security.protocol=ssl')))
     await assert.rejects(produce('saslTls', ...password('wrong', 'sasl_ssl')))
     assert.ok(broker.proxy('mutual').accepted > 0, 'nobody came through the proxy')
 
     await broker.kill()
     await broker.restart()
-    const read = await promisify(execFile)('kcat', [
-      '-C',
-      '-e',
-      '-q',
-      '-b',
-      `127.0.0.1:${broker.port('plain')}`,
-      '-t',
-      'a.1',
-    ])
+    const from = ['-C', '-e', '-q', '-b', `127.0.0.1:${broker.port('plain')}`, '-t', 'a.1']
+    const read = await promisify(execFile)('kcat', from)
     assert.deepEqual(read.stdout.trim().split('\n'), ['hello', 'hello', 'hello', 'hello'])
   },
 )

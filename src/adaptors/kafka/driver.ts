@@ -33,16 +33,15 @@ export interface Api<Args extends readonly unknown[], Answer> {
  *
  * @throws whatever the codec throws at bytes that are no such answer
  */
-export function readAnswer<Answer>(
-  driver: Driver,
-  { api, parseResponse }: Api<never, Answer>,
-  body: Buffer,
-): Answer {
+export function readAnswer<Answer>(driver: Driver, codec: Api<never, Answer>, body: Buffer): Answer {
   try {
-    return parseResponse(0, api.key, api.version, driver.Reader.from(body))
+    const { key, version } = codec.api
+    return codec.parseResponse(0, key, version, driver.Reader.from(body))
   } catch (error) {
-    if (error instanceof driver.ResponseError && 'response' in error) return error['response'] as Answer
-    throw error
+    if (!(error instanceof driver.ResponseError)) throw error
+    // the driver hands the whole answer over with the error, untyped
+    const answer: Answer = error['response']
+    return answer
   }
 }
 

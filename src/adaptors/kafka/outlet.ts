@@ -221,16 +221,13 @@ class KafkaDelivery implements Delivery {
 
 function readHeaders(parts: readonly Buffer[]): { id: string | undefined; headers: Headers | undefined } {
   let id: string | undefined
-  let headers: Record<string, string> | undefined
+  const pairs: [string, string][] = []
   for (let at = 0; at + 1 < parts.length; at += 2) {
     const name = parts[at]?.toString() ?? ''
     const value = parts[at + 1]?.toString() ?? ''
     if (name === ID_HEADER && id === undefined) id = value
-    else {
-      // a name such as __proto__ is a name like any other
-      headers ??= Object.create(null) as Record<string, string>
-      headers[name] ??= value
-    }
+    else pairs.push([name, value])
   }
-  return { id, headers }
+  // of one name, the first counts
+  return { id, headers: pairs.length === 0 ? undefined : Object.fromEntries(pairs.toReversed()) }
 }

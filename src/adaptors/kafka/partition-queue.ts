@@ -1,38 +1,5 @@
-import type { Message, Settle } from '../../contract/index.ts'
 import { Ring } from '../../kit/ring.ts'
-import type { Encoded } from './record-batch.ts'
-
-/** One `publish()`: what its messages have in common. */
-export interface Handed {
-  /** Takes the outcomes. */
-  readonly settle: Settle
-  /** Gives the messages up. */
-  readonly signal: AbortSignal
-  /** Its listener. */
-  readonly onAbort: () => void
-  /** When it was handed in, on the monotonic clock. */
-  readonly handedInMs: number
-  /** Its messages. */
-  readonly sent: Sent[]
-  /** How many of them have no outcome. */
-  unsettled: number
-}
-
-/** One message on its way. */
-export interface Sent {
-  /** The message. */
-  readonly message: Message
-  /** What is sent. */
-  readonly encoded: Encoded
-  /** What it was handed in with. */
-  readonly handed: Handed
-  /** Its place there. */
-  readonly index: number
-  /** Its place in the order in which the link was handed messages. */
-  readonly order: number
-  /** Whether it has its outcome. Settled ones are passed over wherever they wait. */
-  settled: boolean
-}
+import type { Sent } from './in-hand.ts'
 
 /** A batch on its way to the broker. */
 export interface Flight {

@@ -38,20 +38,14 @@ export function partitionOf(
 ): number {
   if (count <= 1) return 0
   const bytes = key ?? NONE
-  switch (partitioner) {
-    case 'consistent_random':
-      return bytes.length === 0 ? Math.floor(chance * count) : crc32(bytes) % count
-    case 'consistent':
-      return crc32(bytes) % count
-    case 'murmur2_random':
-      return key === undefined ? Math.floor(chance * count) : (murmur2(bytes) & 0x7fff_ffff) % count
-    case 'murmur2':
-      return (murmur2(bytes) & 0x7fff_ffff) % count
-    case 'fnv1a_random':
-      return key === undefined ? Math.floor(chance * count) : (fnv1a(bytes) & 0x7fff_ffff) % count
-    case 'fnv1a':
-      return (fnv1a(bytes) & 0x7fff_ffff) % count
-  }
+  const isAnywhere = partitioner === 'consistent_random' ? bytes.length === 0 : key === undefined
+  if (isAnywhere && partitioner.endsWith('_random')) return Math.floor(chance * count)
+  return hash(partitioner, bytes) % count
+}
+
+function hash(partitioner: Partitioner, bytes: Buffer): number {
+  if (partitioner.startsWith('consistent')) return crc32(bytes)
+  return partitioner.startsWith('murmur2') ? murmur2(bytes) & 0x7fff_ffff : fnv1a(bytes)
 }
 
 /** MurmurHash2 of 32 bits with Kafka's seed, as in `org.apache.kafka.common.utils.Utils.murmur2`. */
@@ -81,9 +75,9 @@ export function murmur2(bytes: Uint8Array): number {
   return h ^ (h >>> 15)
 }
 
-/** FNV-1a of 32 bits, as in librdkafka's `rd_fnv1a`. */
+/** FNV-1a of 32 bits without its sign, as in librdkafka's `rd_fnv1a` and Sarama. */
 export function fnv1a(bytes: Uint8Array): number {
   let h = 0x811c_9dc5 | 0
   for (const byte of bytes) h = Math.imul(h ^ byte, 0x0100_0193)
-  return h
+  return Math.abs(h)
 }

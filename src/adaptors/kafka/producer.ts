@@ -1,18 +1,19 @@
 import type { BackhaulError, Message, Outcome, Settle } from '../../contract/index.ts'
 import { BackhaulError as Failure, DELIVERED } from '../../contract/index.ts'
-import { deferred } from '../../kit/deferred.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { errorName } from './driver.ts'
-import { aborted, kafkaError, late, lostBy, violation } from './errors.ts'
+import { kafkaError, late, lostBy, violation } from './errors.ts'
 import { identify } from './identify.ts'
+import type { Sent } from './in-hand.ts'
+import { InHand } from './in-hand.ts'
 import { partitionOf } from './partitioner.ts'
-import type { Flight, Handed, PartitionQueue, Sent } from './partition-queue.ts'
+import type { Flight, PartitionQueue } from './partition-queue.ts'
 import type { ProduceResult } from './produce-request.ts'
 import { PRODUCE, readProduce, writeProduce } from './produce-request.ts'
 import { verdictOf } from './produce-verdict.ts'
 import type { ProducerIdentity } from './record-batch.ts'
-import { encodeMessage, prepareBatch } from './record-batch.ts'
+import { prepareBatch } from './record-batch.ts'
 import { checkTopicName } from './topic.ts'
 import type { TopicQueue } from './topic-queue.ts'
 import { TopicQueues } from './topic-queue.ts'
@@ -39,17 +40,16 @@ export class Producer {
   readonly #onLost: (error: BackhaulError) => void
   readonly #topics: TopicQueues
   readonly #lanes = new Map<number, Lane>()
-  readonly #handed = new Set<Handed>()
+  readonly #inHand: InHand
   #identity: ProducerIdentity | undefined
   #identifying = false
-  #order = 0
-  #idle = deferred()
   #ended: BackhaulError | undefined
 
   /** @param onLost - called when the link must end */
   constructor(cluster: Cluster, onLost: (error: BackhaulError) => void) {
     this.#cluster = cluster
     this.#onLost = onLost
+    this.#inHand = new InHand(cluster.clock)
     this.#topics = new TopicQueues(cluster, {
       known: (topic) => this.#distribute(topic),
       refused: (topic, error) => this.#refuseTopic(topic, error),
@@ -59,40 +59,19 @@ export class Producer {
 
   /** Whether every message has its outcome. */
   get isIdle(): boolean {
-    return this.#handed.size === 0
+    return this.#inHand.isIdle
   }
 
   /** Resolves when every message has its outcome, or the link has ended. */
   get idle(): Promise<void> {
-    return this.#idle.promise
+    return this.#inHand.idle
   }
 
   /** See `Link.publish`. The link lives. */
   publish(messages: readonly Message[], settle: Settle, signal: AbortSignal): void {
-    const handed: Handed = {
-      settle,
-      signal,
-      onAbort: () => this.#abort(handed),
-      handedInMs: this.#cluster.clock.monotonic(),
-      sent: [],
-      unsettled: messages.length,
-    }
-    if (this.isIdle) this.#idle = deferred()
-    this.#handed.add(handed)
-    signal.addEventListener('abort', handed.onAbort, { once: true })
     const refused: [Sent, BackhaulError][] = []
-    for (const [index, message] of messages.entries()) {
-      const sent: Sent = {
-        message,
-        encoded: encodeMessage(message),
-        handed,
-        index,
-        order: this.#order,
-        settled: false,
-      }
-      this.#order += 1
-      handed.sent.push(sent)
-      const error = this.#problemOf(message)
+    for (const sent of this.#inHand.take(messages, settle, signal)) {
+      const error = this.#problemOf(sent.message)
       if (error === undefined) this.#queue(sent)
       else refused.push([sent, error])
     }
@@ -100,7 +79,7 @@ export class Producer {
       // not before publish() has returned
       setImmediate(() => {
         for (const [sent, error] of refused)
-          this.#settle(sent, { kind: 'refused', scope: error.scope ?? 'message', error })
+          this.#inHand.settle(sent, { kind: 'refused', scope: error.scope ?? 'message', error })
       })
     }
     if (this.#identity === undefined) this.#identify()
@@ -110,22 +89,18 @@ export class Producer {
   /** Ends the link when a message has waited for its outcome for too long. */
   look(now: number): void {
     const { publishTimeoutMs } = this.#cluster.options
-    for (const { handedInMs } of this.#handed) {
-      if (now - handedInMs < publishTimeoutMs) return
-      this.#onLost(late(this.#cluster.first.address, 'acknowledge a message', publishTimeoutMs))
-      return
-    }
+    const { oldestMs } = this.#inHand
+    if (oldestMs === undefined || now - oldestMs < publishTimeoutMs) return
+    this.#onLost(late(this.#cluster.first.address, 'acknowledge a message', publishTimeoutMs))
   }
 
   /** The link has ended: everything fails. */
   end(error: BackhaulError): void {
     if (this.#ended !== undefined) return
     this.#ended = error
-    const failed: Outcome = { kind: 'failed', error }
-    for (const { sent } of this.#handed) for (const one of sent) this.#settle(one, failed)
+    this.#inHand.settleAll({ kind: 'failed', error })
     this.#topics.end()
     this.#lanes.clear()
-    this.#idle.resolve()
   }
 
   #problemOf(message: Message): BackhaulError | undefined {
@@ -224,7 +199,7 @@ export class Producer {
     const { idempotence, maxMessageBytes } = this.#cluster.options
     const flights: Flight[] = []
     let bytes = 0
-    for (const queue of [...lane.ready]) {
+    for (const queue of Array.from(lane.ready)) {
       if (queue.leader !== leader || queue.empty) lane.ready.delete(queue)
       else if (queue.mayLeave(idempotence)) {
         const flight = queue.leave()
@@ -325,7 +300,7 @@ export class Producer {
         if (!follows) this.#topics.forget(queue.topic)
         break
       case 'fail':
-        this.#fail(sent, { kind: 'failed', error: kafkaError(refusal) })
+        this.#inHand.fail(sent, { kind: 'failed', error: kafkaError(refusal) })
         break
       case 'link':
         this.#onLost(kafkaError({ ...refusal, scope: 'link' }))
@@ -340,7 +315,7 @@ export class Producer {
 
   #delivered({ queue, sent }: Flight): void {
     const inOrder = queue.arrived()
-    for (const one of sent) this.#settle(one, DELIVERED)
+    for (const one of sent) this.#inHand.settle(one, DELIVERED)
     const what = `publish to "${queue.topic}"`
     if (!inOrder) this.#onLost(lostBy({ name: 'a later batch before an earlier one', what }))
     else if (!queue.empty) this.#ready(queue)
@@ -348,55 +323,15 @@ export class Producer {
 
   #refuse(sent: readonly Sent[], error: BackhaulError, scope: 'message' | 'topic'): void {
     const refused: Outcome = { kind: 'refused', scope, error }
-    for (const one of sent) this.#settle(one, refused)
+    for (const one of sent) this.#inHand.settle(one, refused)
   }
 
   /** Refuses what waits for a topic; what is on its way gets its own answer. */
   #refuseTopic(topic: TopicQueue, error: BackhaulError): void {
     const refused: Outcome = { kind: 'refused', scope: 'topic', error }
     for (let sent = topic.waiting.shift(); sent !== undefined; sent = topic.waiting.shift()) {
-      this.#settle(sent, refused)
+      this.#inHand.settle(sent, refused)
     }
-    for (const queue of topic.partitions) for (const sent of queue.drain()) this.#settle(sent, refused)
+    for (const queue of topic.partitions) for (const sent of queue.drain()) this.#inHand.settle(sent, refused)
   }
-
-  #abort(handed: Handed): void {
-    const failed: Outcome = { kind: 'failed', error: aborted('publish', handed.signal) }
-    this.#fail(
-      handed.sent.filter(({ settled }) => !settled),
-      failed,
-    )
-  }
-
-  /** Fails messages, and with them whatever was handed in later with the same topic and key, so that order is kept. */
-  #fail(failing: readonly Sent[], outcome: Outcome): void {
-    const [first] = failing
-    if (first === undefined) return
-    for (const sent of failing) this.#settle(sent, outcome)
-    const keys = new Set(failing.map(({ message }) => orderOf(message)))
-    for (const { sent } of this.#handed) {
-      for (const one of sent) {
-        if (one.order > first.order && !one.settled && keys.has(orderOf(one.message)))
-          this.#settle(one, outcome)
-      }
-    }
-  }
-
-  #settle(sent: Sent, outcome: Outcome): void {
-    if (sent.settled) return
-    sent.settled = true
-    const { handed } = sent
-    handed.unsettled -= 1
-    if (handed.unsettled === 0) {
-      this.#handed.delete(handed)
-      handed.signal.removeEventListener('abort', handed.onAbort)
-      if (this.isIdle) this.#idle.resolve()
-    }
-    handed.settle(sent.index, outcome)
-  }
-}
-
-/** What keeps its order. */
-function orderOf({ topic, key }: Message): string {
-  return key === undefined ? topic : `${topic}\0${key}`
 }

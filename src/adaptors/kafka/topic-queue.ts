@@ -3,7 +3,7 @@ import { BackhaulError as Failure } from '../../contract/index.ts'
 import { Ring } from '../../kit/ring.ts'
 import type { Cluster, Topic } from './cluster.ts'
 import { kafkaError, violation } from './errors.ts'
-import type { Sent } from './partition-queue.ts'
+import type { Sent } from './in-hand.ts'
 import { PartitionQueue } from './partition-queue.ts'
 
 /** What waits for a topic, and its partitions as far as they are known. */
