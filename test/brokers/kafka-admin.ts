@@ -8,6 +8,14 @@ export interface KafkaAdmin {
   createTopic(name: string, options?: TopicOptions): Promise<void>
   /** Grants rights to a user, or to the common name of a client certificate. */
   allow(user: string, ...rights: readonly KafkaRight[]): Promise<void>
+  /** Gives a topic more partitions: `count` in all. */
+  addPartitions(name: string, count: number): Promise<void>
+  /** Deletes the messages of a topic's first partition before an offset. */
+  deleteRecords(name: string, before: number): Promise<void>
+  /** The offset behind the last message of each partition. */
+  ends(name: string): Promise<number[]>
+  /** Writes values in one transaction, which is committed or given up. */
+  transaction(topic: string, values: readonly string[], end: 'commit' | 'abort'): Promise<void>
   /** Ends its connection. */
   close(): Promise<void>
 }
@@ -59,6 +67,42 @@ export function kafkaAdmin(address: string): KafkaAdmin {
       })
       await admin.createAcls({ creations })
     },
+    async addPartitions(name, count) {
+      const admin = await connect()
+      await admin.createPartitions({ topics: [{ name, count }] })
+      await untilKnown(admin, name, count)
+    },
+    async deleteRecords(name, before) {
+      const admin = await connect()
+      const partitions = [{ partition: 0, offset: BigInt(before) }]
+      await admin.deleteRecords({ topics: [{ name, partitions }] })
+    },
+    async ends(name) {
+      const admin = await connect()
+      const count = (await admin.metadata({ topics: [name] })).topics.get(name)?.partitions.length ?? 0
+      const partitions = Array.from({ length: count }, (_, index) => ({
+        partitionIndex: index,
+        timestamp: -1n,
+      }))
+      const [topic] = await admin.listOffsets({ topics: [{ name, partitions }] })
+      return topic?.partitions.map(({ offset }) => Number(offset)) ?? []
+    },
+    async transaction(topic, values, end) {
+      const { Producer, stringSerializers } = await import('@platformatic/kafka')
+      const producer = new Producer({
+        clientId: 'test-transaction',
+        bootstrapBrokers: [address],
+        idempotent: true,
+        transactionalId: `test-${topic}`,
+        producerId: -1n,
+        producerEpoch: -1,
+        serializers: stringSerializers,
+      })
+      const transaction = await producer.beginTransaction()
+      await transaction.send({ messages: values.map((value) => ({ topic, value })) })
+      await (end === 'commit' ? transaction.commit() : transaction.abort())
+      await producer.close()
+    },
     async close() {
       const admin = await connected?.catch(() => undefined)
       connected = undefined
@@ -68,12 +112,12 @@ export function kafkaAdmin(address: string): KafkaAdmin {
 }
 
 /** The broker hears of a new topic from the controller a moment later. */
-async function untilKnown(admin: Admin, topic: string): Promise<void> {
+async function untilKnown(admin: Admin, topic: string, count = 1): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       const { topics } = await admin.metadata({ topics: [topic], forceUpdate: true })
       const partitions = topics.get(topic)?.partitions ?? []
-      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return
+      if (partitions.length >= count && partitions.every(({ leader }) => leader >= 0)) return
     } catch (error) {
       if (tries > 100) throw error
     }

@@ -30,7 +30,7 @@ const QUICK = {
   heartbeatIntervalMs: 150,
   commitIntervalMs: 20,
   metadataRefreshMs: 1000,
-  sessionTimeoutMs: 6000,
+  sessionTimeoutMs: 2000,
 } as const
 
 /** A Kafka as the conformance suite wants it. The broker is started when the first test runs. */

@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs'
 
 import type { KafkaOptions } from '../../../src/adaptors/kafka/index.ts'
 import { kafka } from '../../../src/adaptors/kafka/index.ts'
-import type { Auth, DialRequest, TlsSettings } from '../../../src/contract/index.ts'
+import type {
+  Auth,
+  Deliveries,
+  Delivery,
+  DialRequest,
+  Link,
+  Message,
+  Outcome,
+  TlsSettings,
+} from '../../../src/contract/index.ts'
 import { parseAddress } from '../../../src/kit/address.ts'
 import type { PairFiles } from '../../pki.ts'
 
@@ -42,4 +51,73 @@ export function requestFor(
   { options = {}, tls, auth }: DialOptions = {},
 ): DialRequest<KafkaOptions> {
   return { options: kafka.options(parseAddress(url), options), tls, auth }
+}
+
+/** A signal that never aborts. */
+export const NEVER: AbortSignal = new AbortController().signal
+
+/** Dials through the adaptor. */
+export function dial(url: string, options: DialOptions = {}): Promise<Link> {
+  return kafka.dial(requestFor(url, options), NEVER)
+}
+
+let lastId = 0
+
+/** A message with a new id. */
+export function message(topic: string, payload: string | Uint8Array, more: Partial<Message> = {}): Message {
+  lastId += 1
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+  return { id: `id-${lastId}`, topic, payload: bytes, key: undefined, headers: undefined, ...more }
+}
+
+/** Publishes a batch and waits for every outcome, in the order of the batch. */
+export function publish(link: Link, batch: readonly Message[]): Promise<Outcome[]> {
+  return new Promise((resolve, reject) => {
+    const outcomes: Outcome[] = []
+    let count = 0
+    link.publish(
+      batch,
+      (index, outcome) => {
+        if (outcomes[index] !== undefined) reject(new Error(`message ${index} was settled twice`))
+        outcomes[index] = outcome
+        count += 1
+        if (count === batch.length) resolve(outcomes)
+      },
+      NEVER,
+    )
+  })
+}
+
+/** What became of each message, in words. */
+export function words(outcomes: readonly Outcome[]): string[] {
+  return outcomes.map((outcome) =>
+    outcome.kind === 'refused' ? `refused ${outcome.scope} ${outcome.error.code}` : outcome.kind,
+  )
+}
+
+/** Subscribes. */
+export function subscribe(
+  link: Link,
+  topics: readonly string[],
+  group?: string,
+  maxInWork = 100,
+): Promise<Deliveries> {
+  return link.subscribe(topics, { group, maxInWork }, NEVER)
+}
+
+/** Takes `count` deliveries, acknowledging each unless told otherwise. */
+export async function take(deliveries: Deliveries, count: number, acknowledge = true): Promise<Delivery[]> {
+  const taken: Delivery[] = []
+  while (taken.length < count) {
+    const next = await deliveries.next()
+    if (next.done === true) throw new Error(`the stream ended after ${taken.length} of ${count}`)
+    if (acknowledge) next.value.ack()
+    taken.push(next.value)
+  }
+  return taken
+}
+
+/** The payload as text. */
+export function text({ payload }: Delivery): string {
+  return Buffer.from(payload).toString()
 }

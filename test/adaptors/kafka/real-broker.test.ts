@@ -1,0 +1,21 @@
+import { after, before, describe } from 'node:test'
+
+import type { KafkaBroker } from '../../brokers/index.ts'
+import { startKafka, withoutKafka } from '../../brokers/index.ts'
+import { publishingTests } from './publishing.ts'
+import { subscribingTests } from './subscribing.ts'
+
+describe('kafka at a real broker', { skip: withoutKafka() }, () => {
+  let broker: KafkaBroker | undefined
+  const started = () => {
+    if (broker === undefined) throw new Error('The broker is not started')
+    return broker
+  }
+  before(async () => {
+    broker = await startKafka({ users: { ann: 'secret' } })
+  })
+  after(() => broker?.stop())
+
+  describe('publishing', () => publishingTests(started))
+  describe('subscribing', () => subscribingTests(started))
+})
