@@ -13,6 +13,7 @@ export interface Scheme {
 }
 
 const loadMqtt: Scheme['load'] = async () => (await import('../adaptors/mqtt/index.ts')).mqtt
+const loadKafka: Scheme['load'] = async () => (await import('../adaptors/kafka/index.ts')).kafka
 const loadMemory: Scheme['load'] = async () => (await import('../adaptors/memory/index.ts')).memory
 
 /** Every scheme that an address may begin with; of two that are equally near to a mistyped one, the first is suggested. */
@@ -21,6 +22,8 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   mqtts: { secure: true, network: true, load: loadMqtt },
   wss: { secure: true, network: true, load: loadMqtt },
   mqtt: { secure: false, network: true, load: loadMqtt },
+  kafkas: { secure: true, network: true, load: loadKafka },
+  kafka: { secure: false, network: true, load: loadKafka },
   ws: { secure: false, network: true, load: loadMqtt },
 }
 

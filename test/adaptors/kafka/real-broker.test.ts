@@ -2,6 +2,7 @@ import { after, before, describe } from 'node:test'
 
 import type { KafkaBroker } from '../../brokers/index.ts'
 import { startKafka, withoutKafka } from '../../brokers/index.ts'
+import { mistakesTests } from './mistakes.ts'
 import { publishingTests } from './publishing.ts'
 import { subscribingTests } from './subscribing.ts'
 
@@ -16,6 +17,7 @@ describe('kafka at a real broker', { skip: withoutKafka() }, () => {
   })
   after(() => broker?.stop())
 
+  describe('mistakes', () => mistakesTests(started))
   describe('publishing', () => publishingTests(started))
   describe('subscribing', () => subscribingTests(started))
 })
