@@ -18,7 +18,6 @@ import { KAFKA_LISTENERS, writeKafkaFiles } from './kafka-settings.ts'
 import { freePorts } from './ports.ts'
 
 export type { KafkaListener } from './kafka-settings.ts'
-export { KAFKA_LISTENERS } from './kafka-settings.ts'
 
 /** Starting takes about 4 s on a quiet machine; after a kill the old registration must end first. */
 const START_TIMEOUT_MS = 60_000

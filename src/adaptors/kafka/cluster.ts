@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 
 import type { Auth, BackhaulError, Clock, TlsSettings } from '../../contract/index.ts'
 import { BackhaulError as Failure } from '../../contract/index.ts'
-import { hostAndPort, openSocket } from '../shared/index.ts'
+import { hostAndPort, openSocket } from '../shared/socket.ts'
 import { BrokerConnection } from './connection.ts'
 import type { Driver } from './driver.ts'
 import { errorName } from './driver.ts'

@@ -1,7 +1,7 @@
 import type { Auth, TlsSettings } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { packageVersion } from '../../kit/version.ts'
-import { openSocket, speaksTls, tlsRequired } from '../shared/index.ts'
+import { openSocket, speaksTls, tlsRequired } from '../shared/socket.ts'
 import type { BrokerConnection } from './connection.ts'
 import type { Driver } from './driver.ts'
 import { errorName } from './driver.ts'

@@ -18,9 +18,9 @@ export const KAFKA_SCHEMES = {
 export type KafkaScheme = keyof typeof KAFKA_SCHEMES
 
 /** What "delivered" means: all replicas that are in sync have it, the leader has it, or it was sent. */
-export const ACKS = ['all', '1', '0'] as const
+const ACKS = ['all', '1', '0'] as const
 /** How record batches are compressed. */
-export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
 const timeout = (defaultMs: number) => durationOption(1, 3_600_000).default(defaultMs)
 

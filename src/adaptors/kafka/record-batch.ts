@@ -106,7 +106,7 @@ export function prepareBatch(
 }
 
 /** CRC-32C of some bytes; the driver's own, native where it can be. */
-export function crc32c(driver: Driver, bytes: Buffer): number {
+function crc32c(driver: Driver, bytes: Buffer): number {
   // as one part of a chain, since the bare bytes would be copied first
   return driver.crc32c(driver.Writer.create().append(bytes).dynamicBuffer)
 }

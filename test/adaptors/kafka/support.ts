@@ -54,7 +54,7 @@ export function requestFor(
 }
 
 /** A signal that never aborts. */
-export const NEVER: AbortSignal = new AbortController().signal
+const NEVER: AbortSignal = new AbortController().signal
 
 /** Dials through the adaptor. */
 export function dial(url: string, options: DialOptions = {}): Promise<Link> {
