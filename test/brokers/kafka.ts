@@ -92,7 +92,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
       readyTimeoutMs: START_TIMEOUT_MS,
     })
     await server.start()
-    return brokerOf({ server, site, proxies, java, cleanUp })
+    return brokerOf({ server, site, proxies, tools: [...JVM, '-cp', join(jars, '*')], cleanUp })
   } catch (error) {
     await cleanUp()
     throw error
@@ -138,11 +138,11 @@ interface Parts {
   readonly server: BrokerProcess
   readonly site: KafkaSite
   readonly proxies: ReadonlyMap<KafkaListener, FaultProxy>
-  readonly java: readonly string[]
+  readonly tools: readonly string[]
   readonly cleanUp: () => Promise<void>
 }
 
-function brokerOf({ server, site, proxies, java, cleanUp }: Parts): KafkaBroker {
+function brokerOf({ server, site, proxies, tools, cleanUp }: Parts): KafkaBroker {
   const ports = (kind: KafkaListener): ListenerPorts => {
     const found = site.listeners.find((one) => one.kind === kind)
     if (found === undefined) throw new Error(`This Kafka has no listener "${kind}"`)
@@ -175,7 +175,8 @@ function brokerOf({ server, site, proxies, java, cleanUp }: Parts): KafkaBroker 
       if (found === undefined) throw new Error(`The listener "${kind}" has no proxy: ask for it in proxied`)
       return found
     },
-    tool: (className, words, input) => runTool([...java, className, ...words], input),
+    // the broker's log goes to the output, where a tool has its results
+    tool: (className, words, input) => runTool([...tools, className, ...words], input),
     waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
     stop,
     kill: () => server.kill(),

@@ -2,9 +2,11 @@ import { z } from 'zod'
 
 import type { Address } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
+import { parseAddress } from '../../kit/address.ts'
 import { durationOption, flagOption, integerOption, readOptions } from '../../kit/options.ts'
 import type { Partitioner } from './partitioner.ts'
 import { PARTITIONERS } from './partitioner.ts'
+import { readProtoCfg } from './proto-cfg.ts'
 import type { SaslMechanism } from './sasl.ts'
 import { SASL_MECHANISMS } from './sasl.ts'
 
@@ -83,13 +85,19 @@ export const kafkaOptionsSchema = z.strictObject({
   fetchMaxBytes: integerOption(1000, 100_000_000)
     .default(1_048_576)
     .describe('How much is read from one partition at once, about'),
+  'proto-cfg': z.string().optional().describe("Properties in librdkafka's names: name=value;name=value"),
+  'producer-proto-cfg': z.string().optional().describe('The same, and wins over proto-cfg'),
+  'consumer-proto-cfg': z.string().optional().describe('The same, and wins over both'),
   fetchWaitMs: timeout(500).describe(
     'How long a broker waits for messages before it says that there are none',
   ),
 })
 
 /** The checked form of {@link kafkaOptionsSchema}, with what the address says. */
-export interface KafkaOptions extends Omit<z.output<typeof kafkaOptionsSchema>, 'idempotence'> {
+export interface KafkaOptions extends Omit<
+  z.output<typeof kafkaOptionsSchema>,
+  'idempotence' | (typeof PROTO_CFG)[number]
+> {
   /** The scheme of the address. */
   readonly scheme: KafkaScheme
   /** The brokers to begin with. */
@@ -102,7 +110,11 @@ export interface KafkaOptions extends Omit<z.output<typeof kafkaOptionsSchema>, 
   readonly partitioner: Partitioner
   /** Chooses the partition of what has no key; no part of the signature. */
   readonly chance: number
+  /** Sentences to be said once: properties without effect, and the like. No part of the signature. */
+  readonly notes: readonly string[]
 }
+
+const PROTO_CFG = ['proto-cfg', 'producer-proto-cfg', 'consumer-proto-cfg'] as const
 
 function asAcks(value: 0 | 1): '0' | '1' {
   return value === 0 ? '0' : '1'
@@ -126,7 +138,14 @@ export function readKafkaOptions(
       `Cannot use ${subject}: "${twice}" is given in the address and in the options, give it once`,
     )
   }
-  const read = readOptions(kafkaOptionsSchema, { ...address.query, ...config }, subject)
+  const given: Readonly<Record<string, unknown>> = { ...address.query, ...config }
+  const properties = readProperties(scheme, given, subject)
+  const {
+    'proto-cfg': _1,
+    'producer-proto-cfg': _2,
+    'consumer-proto-cfg': _3,
+    ...read
+  } = readOptions(kafkaOptionsSchema, { ...properties.options, ...given }, subject)
   if (read.idempotence === true && read.acks !== 'all') {
     throw invalid(
       `Cannot use ${subject}: "idempotence" needs acks: all, and "acks" is ${read.acks}, change one of them`,
@@ -141,7 +160,8 @@ export function readKafkaOptions(
   return {
     ...read,
     scheme,
-    hosts: address.hosts.map((one) => ({ host: one.host, port: one.port ?? port })),
+    hosts: properties.hosts ?? address.hosts.map((one) => ({ host: one.host, port: one.port ?? port })),
+    notes: properties.notes,
     idempotence: read.idempotence ?? read.acks === 'all',
     chance: random(),
   }
@@ -149,8 +169,35 @@ export function readKafkaOptions(
 
 /** Text that is equal for equal options. */
 export function kafkaSignature(options: KafkaOptions): string {
-  const { chance: _, ...normal } = options
+  const { chance: _chance, notes: _notes, ...normal } = options
   return `kafka ${JSON.stringify(Object.entries(normal).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`
+}
+
+/** The strings of properties. Security stands in the address, `tls` and `auth`: there it is checked, and kept secret. */
+function readProperties(scheme: KafkaScheme, given: Readonly<Record<string, unknown>>, subject: string) {
+  const strings = PROTO_CFG.flatMap((key) => {
+    const text = given[key]
+    return typeof text === 'string' ? [{ key, text }] : []
+  })
+  const found = readProtoCfg(strings)
+  const moved = [
+    ...Object.keys(found.tls).map((name) => `tls.${name}`),
+    ...Object.keys(found.auth).map((name) => `auth.${name}`),
+    ...(found.group === undefined ? [] : ['the group of the subscription']),
+  ]
+  if (moved.length > 0) {
+    throw invalid(`Cannot use ${subject}: the properties set ${moved.join(', ')}, give that in its own place`)
+  }
+  if (found.secure !== undefined && found.secure !== KAFKA_SCHEMES[scheme].secure) {
+    throw invalid(
+      `Cannot use ${subject}: "security.protocol" and the address contradict each other, use ${found.secure ? 'kafkas' : 'kafka'}://`,
+    )
+  }
+  const { options, hosts, notes } = found
+  const places =
+    hosts === undefined ? undefined : parseAddress(`${scheme}://${hosts.replaceAll(/\s/g, '')}`).hosts
+  const { port } = KAFKA_SCHEMES[scheme]
+  return { options, notes, hosts: places?.map((one) => ({ host: one.host, port: one.port ?? port })) }
 }
 
 function schemeOf(address: Address): KafkaScheme {

@@ -2,11 +2,12 @@ import { after, before, describe } from 'node:test'
 
 import type { KafkaBroker } from '../../brokers/index.ts'
 import { startKafka, withoutKafka } from '../../brokers/index.ts'
+import { interopTests } from './interop.ts'
 import { mistakesTests } from './mistakes.ts'
 import { publishingTests } from './publishing.ts'
 import { subscribingTests } from './subscribing.ts'
 
-describe('kafka at a real broker', { skip: withoutKafka() }, () => {
+describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   let broker: KafkaBroker | undefined
   const started = () => {
     if (broker === undefined) throw new Error('The broker is not started')
@@ -19,5 +20,6 @@ describe('kafka at a real broker', { skip: withoutKafka() }, () => {
 
   describe('mistakes', () => mistakesTests(started))
   describe('publishing', () => publishingTests(started))
+  describe('other clients', () => interopTests(started))
   describe('subscribing', () => subscribingTests(started))
 })

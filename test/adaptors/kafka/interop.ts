@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+
+import { connect } from '../../../src/index.ts'
+import type { KafkaBroker } from '../../brokers/index.ts'
+import { dial, message, publish, subscribe, take, text, tlsFrom } from './support.ts'
+
+/** Foreign clients at the other end, over mutual TLS. */
+export function interopTests(started: () => KafkaBroker): void {
+  /** The identity of all of these tests, with rights on their topics. */
+  async function edge() {
+    const { pki, admin } = started()
+    await admin.allow('edge-1', 'read topic i.*', 'write topic i.*', 'read group i.*')
+    return { pair: await pki.client('edge-1'), ca: pki.ca }
+  }
+  async function link() {
+    const { pair, ca } = await edge()
+    return dial(started().url('mutual'), { tls: tlsFrom(ca, pair), options: { heartbeatIntervalMs: 100 } })
+  }
+  async function kcat(words: readonly string[], input?: string): Promise<string> {
+    const { pair, ca } = await edge()
+    const properties = [
+      'security.protocol=ssl',
+      `ssl.ca.location=${ca}`,
+      `ssl.certificate.location=${pair.cert}`,
+      `ssl.key.location=${pair.key}`,
+    ]
+    const all = ['-b', `127.0.0.1:${started().port('mutual')}`, ...properties.flatMap((one) => ['-X', one])]
+    const running = promisify(execFile)('kcat', [...all, ...words], { timeout: 20_000 })
+    running.child.stdin?.end(input ?? '')
+    return (await running).stdout
+  }
+
+  test('kcat reads what we publish: partition, key, headers and bytes', async () => {
+    await started().admin.createTopic('i.out', { partitions: 5 })
+    const ours = await link()
+    const keys = ['camera-1', 'camera-2', 'ü 日本', 'x'.repeat(50)]
+    const batch = keys.map((key, index) =>
+      message('i.out', `value ${index}`, { key, headers: { n: `h${index}` } }),
+    )
+    assert.ok((await publish(ours, batch)).every(({ kind }) => kind === 'delivered'))
+    await ours.close()
+    const format = '%p|%k|%s|%h\n'
+    const lines = (await kcat(['-C', '-e', '-q', '-o', 'beginning', '-t', 'i.out', '-f', format]))
+      .trim()
+      .split('\n')
+    // the same keys, partitioned by kcat itself
+    await started().admin.createTopic('i.theirs', { partitions: 5 })
+    await kcat(
+      ['-P', '-t', 'i.theirs', '-K', '|'],
+      keys.map((key, index) => `${key}|value ${index}\n`).join(''),
+    )
+    const theirs = (
+      await kcat(['-C', '-e', '-q', '-o', 'beginning', '-t', 'i.theirs', '-f', '%p|%k|%s\n'])
+    ).trim()
+    assert.deepEqual(
+      lines.map((line) => line.split('|').slice(0, 3).join('|')).toSorted(),
+      theirs.split('\n').toSorted(),
+    )
+    for (const [index, { id }] of batch.entries()) {
+      const line = lines.find((one) => one.includes(`value ${index}`)) ?? ''
+      assert.ok(line.endsWith(`|backhaul-id=${id},n=h${index}`), line)
+    }
+  })
+
+  test('we read what kcat publishes', async () => {
+    await started().admin.createTopic('i.in')
+    const ours = await link()
+    const stream = await subscribe(ours, ['i.in'], 'i.readers')
+    await kcat(['-P', '-t', 'i.in', '-K', '|', '-H', 'a=b', '-H', 'c=d'], 'k|hello\n')
+    const [delivery] = await take(stream, 1)
+    assert.ok(delivery !== undefined)
+    assert.deepEqual(
+      [text(delivery), delivery.key, { ...delivery.headers }, delivery.id],
+      ['hello', 'k', { a: 'b', c: 'd' }, undefined],
+    )
+    await ours.close()
+  })
+
+  test("Kafka's own console clients are the other end", async () => {
+    const { admin, pki, port, tool } = started()
+    await admin.createTopic('i.console')
+    const { pair, ca } = await edge()
+    const { readFile } = await import('node:fs/promises')
+    const store = join(pki.folder, 'console.pem')
+    await writeFile(store, `${await readFile(pair.key, 'utf8')}\n${await readFile(pair.cert, 'utf8')}`, {
+      mode: 0o600,
+    })
+    const config = await pki.file(
+      'console.properties',
+      `security.protocol=SSL\nssl.keystore.type=PEM\nssl.keystore.location=${store}\nssl.truststore.type=PEM\nssl.truststore.location=${ca}\n`,
+    )
+    const server = ['--bootstrap-server', `127.0.0.1:${port('mutual')}`, '--topic', 'i.console']
+    const ours = await link()
+    const stream = await subscribe(ours, ['i.console'])
+    await tool(
+      'org.apache.kafka.tools.ConsoleProducer',
+      [
+        ...server,
+        '--command-config',
+        config,
+        '--reader-property',
+        'parse.key=true',
+        '--reader-property',
+        'key.separator=|',
+      ],
+      'from|java\n',
+    )
+    const [delivery] = await take(stream, 1)
+    assert.deepEqual([delivery?.key, delivery && text(delivery)], ['from', 'java'])
+    await publish(ours, [message('i.console', 'from us', { key: 'k' })])
+    await ours.close()
+    const printed = await tool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
+      ...server,
+      ...['--command-config', config, '--from-beginning', '--max-messages', '2', '--timeout-ms', '20000'],
+      ...['--group', 'i.console', '--formatter-property', 'print.key=true'],
+    ])
+    assert.deepEqual(printed.trim().split('\n'), ['from\tjava', 'k\tfrom us'])
+  })
+
+  test('A1, A2: five sends to two topics are acknowledged, and arrive in order, each once', async () => {
+    await started().admin.createTopic('i.topic1')
+    await started().admin.createTopic('i.topic2')
+    const { pair, ca } = await edge()
+    const client = await connect(started().url('mutual'), { tls: { ca, ...pair } })
+    const subscription = await client.subscribe('i.topic1')
+    for (let index = 0; index < 5; index += 1) {
+      const receipt = await client.send({ topic: 'i.topic1', payload: `message ${index}` })
+      await receipt.delivered()
+      await client.send({ topic: 'i.topic2', payload: `other ${index}` })
+    }
+    const texts: string[] = []
+    for await (const delivery of subscription) {
+      texts.push(text(delivery))
+      delivery.ack()
+      if (texts.length === 5) break
+    }
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 5 }, (_, index) => `message ${index}`),
+    )
+    assert.equal(client.account.delivered, 10)
+    await client.close()
+  })
+
+  test('C10: wrong credentials in an address reject connect(), and no secret is told', async () => {
+    const address = `kafkas://ann:hunter2@127.0.0.1:${started().port('saslTls')}/?sasl=SCRAM-SHA-512`
+    await assert.rejects(
+      connect(address, { tls: { ca: started().pki.ca } }),
+      (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'BAD_CREDENTIALS')
+        assert.ok(!`${error.message} ${String(error.cause)}`.includes('hunter2'))
+        return true
+      },
+    )
+    const right = await connect(address.replace('hunter2', 'secret'), { tls: { ca: started().pki.ca } })
+    assert.equal(right.current.state, 'connected')
+    await right.close()
+  })
+
+  test('C12: 40 times connect and close at once', async () => {
+    const { pair, ca } = await edge()
+    const open = async () => {
+      const client = await connect(started().url('mutual'), { tls: { ca, ...pair } })
+      await client.close()
+    }
+    await Promise.all(Array.from({ length: 40 }, open))
+  })
+}
