@@ -124,6 +124,8 @@ export class Cluster {
     if (known !== undefined) return known
     const opened = this.#isFirst(nodeId) ? Promise.resolve(this.first) : this.open(nodeId)
     this.#shared.set(nodeId, opened)
+    // the next one who asks tries again
+    opened.catch(() => this.#shared.delete(nodeId))
     return opened
   }
 

@@ -37,6 +37,12 @@ async function dial(request: DialRequest<KafkaOptions>, signal: AbortSignal): Pr
   if (signal.aborted) throw aborted()
   const [{ loadDriver }, { openLink }] = await Promise.all([import('./driver.ts'), import('./link.ts')])
   const driver = await loadDriver()
+  if (!driver.compressionsAlgorithms[options.compression].available) {
+    throw new BackhaulError(
+      'INVALID_OPTIONS',
+      `Cannot compress with ${options.compression}: this version of Node.js does not have it, use 22.15 or later, or lz4`,
+    )
+  }
   const timeout = AbortSignal.timeout(options.connectTimeoutMs)
   try {
     return await openLink(

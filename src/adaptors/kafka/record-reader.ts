@@ -1,3 +1,4 @@
+import { BackhaulError } from '../../contract/index.ts'
 import { Cursor } from './bytes.ts'
 import type { Driver } from './driver.ts'
 import type { FetchedPartition } from './fetch-request.ts'
@@ -94,6 +95,12 @@ function readBatch(
   const count = batch.int32()
   const codec = CODECS[attributes & COMPRESSED]
   if (codec === undefined) throw new RangeError('a record batch is compressed in an unknown way')
+  if (!driver.compressionsAlgorithms[codec].available) {
+    throw new BackhaulError(
+      'UNSUPPORTED',
+      `Cannot read messages compressed with ${codec}: this version of Node.js does not have it, use 22.15 or later`,
+    )
+  }
   const packed = batch.bytes.subarray(batch.at)
   const plain = codec === 'none' ? packed : driver.compressionsAlgorithms[codec].decompressSync(packed)
   const cursor = new Cursor(plain)

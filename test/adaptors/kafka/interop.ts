@@ -82,7 +82,8 @@ export function interopTests(started: () => KafkaBroker): void {
   })
 
   test("Kafka's own console clients are the other end", async () => {
-    const { admin, pki, port, tool } = started()
+    const broker = started()
+    const { admin, pki } = broker
     await admin.createTopic('i.console')
     const { pair, ca } = await edge()
     const { readFile } = await import('node:fs/promises')
@@ -94,10 +95,10 @@ export function interopTests(started: () => KafkaBroker): void {
       'console.properties',
       `security.protocol=SSL\nssl.keystore.type=PEM\nssl.keystore.location=${store}\nssl.truststore.type=PEM\nssl.truststore.location=${ca}\n`,
     )
-    const server = ['--bootstrap-server', `127.0.0.1:${port('mutual')}`, '--topic', 'i.console']
+    const server = ['--bootstrap-server', `127.0.0.1:${broker.port('mutual')}`, '--topic', 'i.console']
     const ours = await link()
     const stream = await subscribe(ours, ['i.console'])
-    await tool(
+    await broker.tool(
       'org.apache.kafka.tools.ConsoleProducer',
       [
         ...server,
@@ -114,11 +115,10 @@ export function interopTests(started: () => KafkaBroker): void {
     assert.deepEqual([delivery?.key, delivery && text(delivery)], ['from', 'java'])
     await publish(ours, [message('i.console', 'from us', { key: 'k' })])
     await ours.close()
-    const printed = await tool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
-      ...server,
-      ...['--command-config', config, '--from-beginning', '--max-messages', '2', '--timeout-ms', '20000'],
-      ...['--group', 'i.console', '--formatter-property', 'print.key=true'],
-    ])
+    const limits = ['--from-beginning', '--max-messages', '2', '--timeout-ms', '20000']
+    const format = ['--group', 'i.console', '--formatter-property', 'print.key=true']
+    const words = [...server, '--command-config', config, ...limits, ...format]
+    const printed = await broker.tool('org.apache.kafka.tools.consumer.ConsoleConsumer', words)
     assert.deepEqual(printed.trim().split('\n'), ['from\tjava', 'k\tfrom us'])
   })
 
