@@ -26,6 +26,8 @@ export class SimDisk implements Disk {
   #names = new Map<string, Inode>()
   #safeNames = new Map<string, Inode>()
   #nameChanges: NameChange[] = []
+  /** Whether the power was cut: a call that had begun comes to nothing. */
+  #isGone = false
   /** After so many calls more the power is cut: every later call fails. */
   callsLeft = Infinity
   /** How many bytes all files may take. */
@@ -62,6 +64,7 @@ export class SimDisk implements Disk {
 
   async open(path: string, mode: 'read' | 'update' | 'create'): Promise<DiskFile> {
     await this.#enter(mode === 'create' ? 'create' : undefined)
+    this.#mustBeThere()
     let inode = this.#names.get(path)
     if (mode === 'create' && inode !== undefined) throw failure('EEXIST')
     if (mode === 'read' && inode === undefined) throw failure('ENOENT')
@@ -76,12 +79,14 @@ export class SimDisk implements Disk {
 
   async remove(path: string): Promise<void> {
     await this.#enter()
+    this.#mustBeThere()
     if (this.isReadOnly) throw failure('EROFS')
     if (this.#names.delete(path)) this.#nameChanges.push({ name: path, inode: undefined })
   }
 
   async syncFolder(): Promise<void> {
     await this.#enter('syncFolder')
+    this.#mustBeThere()
     this.#safeNames = new Map(this.#names)
     this.#nameChanges = []
     this.syncs += 1
@@ -94,6 +99,7 @@ export class SimDisk implements Disk {
 
   /** The disk as it is after a power cut. `chance` gives 0 to 1. */
   afterPowerCut(chance: () => number): SimDisk {
+    this.#isGone = true
     const disk = new SimDisk()
     const names = new Map(this.#safeNames)
     for (const { name, inode } of this.#nameChanges) {
@@ -112,6 +118,7 @@ export class SimDisk implements Disk {
 
   /** The disk as a killed process leaves it: nothing is lost, nothing more is safe. */
   afterKill(): SimDisk {
+    this.#isGone = true
     const disk = new SimDisk()
     disk.#names = new Map(this.#names)
     disk.#safeNames = new Map(this.#safeNames)
@@ -151,6 +158,7 @@ export class SimDisk implements Disk {
       },
       write: async (source, position) => {
         await this.#enter('write')
+        this.#mustBeThere()
         if (this.isReadOnly) throw failure('EROFS')
         const grows = Math.max(0, position + source.byteLength - inode.data.length)
         const over = this.bytes + grows - this.capacity
@@ -161,6 +169,7 @@ export class SimDisk implements Disk {
         const { unsafe } = inode
         try {
           await this.#enter('sync')
+          this.#mustBeThere()
         } catch (error) {
           // the system gives the pages up: a later success says nothing about them
           if (this.hasPower) inode.unsafe = inode.unsafe.slice(unsafe.length)
@@ -174,6 +183,10 @@ export class SimDisk implements Disk {
         // nothing to do
       },
     }
+  }
+
+  #mustBeThere(): void {
+    if (this.#isGone) throw failure('EIO')
   }
 
   async #enter(call?: Fault['call']): Promise<void> {
