@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Action, Clock, Logger, OutboundMessage, Timer } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { CommandJournal, Dispatcher, pingAction } from '../actions/index.ts'
-import type { Config, ConnectionConfig } from '../config/index.ts'
+import type { Config, ConnectionConfig, RouteConfig } from '../config/index.ts'
+import { loadProperties } from '../config/index.ts'
 import { suggestion } from '../kit/nearest.ts'
 import { systemClock } from '../kit/system-clock.ts'
 import { ulids } from '../kit/ulid.ts'
@@ -208,15 +209,17 @@ export class Agent {
   }
 
   #startInputs(): void {
-    const nextId = ulids(() => this.#clock.now())
+    const now = () => this.#clock.now()
+    const nextId = ulids(now)
     for (const [name, options] of Object.entries(this.#config.inputs)) {
       const routes = this.#config.routes
         .filter((route) => route.from === name)
-        .map(({ to, topic, payload, key }) => {
+        .map(({ to, topic, payload, key, converter }) => {
           const { client } = this.#uplink(to)
-          return { topic, payload, key, send: (message: OutboundMessage) => client.send(message) }
+          const send = (message: OutboundMessage) => client.send(message)
+          return { topic, payload, key, converter: converter && converterOf(converter), send }
         })
-      const context = { deviceId: this.#config.device.id, input: name, schema: options.schema, nextId }
+      const context = { deviceId: this.#config.device.id, input: name, schema: options.schema, nextId, now }
       const runner = new InputRunner({
         name,
         input: createInput(name, options, {
@@ -283,6 +286,11 @@ export class Agent {
       `Cannot use the connection "${name}": the configuration names no such one${suggestion(name, this.#uplinks.keys())}`,
     )
   }
+}
+
+/** The converter's options, with its file of properties read. */
+function converterOf({ properties, ...rest }: NonNullable<RouteConfig['converter']>) {
+  return { ...rest, properties: properties === undefined ? undefined : loadProperties(properties) }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {

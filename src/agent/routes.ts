@@ -1,6 +1,20 @@
-import type { InputRecord, InputSchema, PayloadName } from '../codec/index.ts'
-import { PAYLOADS, readRecord } from '../codec/index.ts'
-import type { OutboundMessage } from '../contract/index.ts'
+import type {
+  ConverterOptions,
+  DeepStreamPayload,
+  InputRecord,
+  InputSchema,
+  Payload,
+  PayloadName,
+} from '../codec/index.ts'
+import {
+  createConverter,
+  createPartitionKey,
+  DEEPSTREAM_PAYLOADS,
+  isDeepStreamPayload,
+  PAYLOADS,
+  readRecord,
+} from '../codec/index.ts'
+import type { DetectionEvent, OutboundMessage } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import type { LineOutcome } from './input-runner.ts'
 import { compileKey, compileTopic } from './template.ts'
@@ -8,14 +22,22 @@ import { compileKey, compileTopic } from './template.ts'
 /** Takes a message over; resolves when an outbox holds it. */
 export type SendMessage = (message: OutboundMessage) => Promise<unknown>
 
+/** How a route makes DeepStream's payloads. */
+export interface ConverterSettings extends Omit<ConverterOptions, 'schema'> {
+  /** Dotted path of the key in the payload, in place of the route's key. */
+  readonly partitionKey?: string | undefined
+}
+
 /** One route, as far as messages are concerned. */
 export interface RouteOptions {
   /** Topic with placeholders. */
   readonly topic: string
   /** How the payload is written. */
   readonly payload: PayloadName
-  /** Dotted path of the key, or `undefined` for none. */
+  /** Dotted path of the key in the detection; `undefined` for none. */
   readonly key: string | undefined
+  /** How DeepStream's payloads are made. @default the converter's own defaults */
+  readonly converter?: ConverterSettings | undefined
   /** Where its messages go. */
   readonly send: SendMessage
 }
@@ -30,11 +52,14 @@ export interface RoutingContext {
   readonly schema: InputSchema
   /** Makes message ids. */
   readonly nextId: () => string
+  /** Milliseconds since 1970. @default the machine's clock */
+  readonly now?: (() => number) | undefined
 }
 
-type MakeMessage = (record: InputRecord) => OutboundMessage
+/** The messages of one record, in their order. */
+type MakeMessages = (record: InputRecord) => readonly OutboundMessage[]
 
-/** Reads each line by its schema, makes one message a route, and waits until all are taken. Never rejects. */
+/** Reads each line by its schema, makes the messages of each route, and waits until all are taken. Never rejects. */
 export function routeLines(
   routes: readonly RouteOptions[],
   context: RoutingContext,
@@ -50,33 +75,77 @@ export function routeLines(
     let accepted = 0
     const errors: BackhaulError[] = []
     for (const { make, send } of compiled) {
+      let messages: readonly OutboundMessage[]
       try {
-        await send(make(record))
-        accepted += 1
+        messages = make(record)
       } catch (error) {
         errors.push(known(error))
+        continue
+      }
+      for (const message of messages) {
+        try {
+          await send(message)
+          accepted += 1
+        } catch (error) {
+          errors.push(known(error))
+        }
       }
     }
     return { accepted, errors, malformed: false }
   }
 }
 
-function compileRoute(route: RouteOptions, { deviceId, input, nextId }: RoutingContext): MakeMessage {
-  const encoder = PAYLOADS[route.payload]
+function compileRoute(route: RouteOptions, context: RoutingContext): MakeMessages {
+  const { payload } = route
+  if (isDeepStreamPayload(payload)) return compileConverter(route, payload, context)
+  const { deviceId, input, nextId } = context
+  const encoder = PAYLOADS[payload]
   const topicOf = compileTopic(route.topic, { device: deviceId, input })
   const keyOf = compileKey(route.key)
   const headers = encoder.contentType === undefined ? undefined : { 'content-type': encoder.contentType }
   return (record) => {
     const id = nextId()
-    const payload = encoder.encode(record, { id, deviceId, input })
-    if (payload === undefined) {
-      throw new BackhaulError(
-        'INVALID_MESSAGE',
-        `Cannot write "${route.payload}": the line is no detection, use the schema "detection" or the payload "raw"`,
-      )
-    }
-    return { id, topic: topicOf(record), payload, key: keyOf(record), headers }
+    const bytes = encoder.encode(record, { id, deviceId, input })
+    if (bytes === undefined) throw noDetection(payload)
+    return [{ id, topic: topicOf(record), payload: bytes, key: keyOf(record), headers }]
   }
+}
+
+/** A route whose payloads DeepStream's converter makes: none, one or many of a detection. */
+function compileConverter(
+  route: RouteOptions,
+  payload: DeepStreamPayload,
+  { deviceId, input, nextId, now }: RoutingContext,
+): MakeMessages {
+  const schema = DEEPSTREAM_PAYLOADS[payload]
+  const convert = createConverter({ ...route.converter, schema, ...(now !== undefined && { now }) })
+  const topicOf = compileTopic(route.topic, { device: deviceId, input })
+  const keyOf = compilePayloadKey(route)
+  return (record) => {
+    if (record.detection === undefined) throw noDetection(payload)
+    const { event, payloads } = convert(record.detection)
+    if (payloads.length === 0) return []
+    const topic = topicOf({ line: record.line, detection: event })
+    return payloads.map((bytes) => ({ id: nextId(), topic, payload: bytes, key: keyOf(bytes, event) }))
+  }
+}
+
+function compilePayloadKey({
+  key,
+  converter,
+}: RouteOptions): (payload: Payload, event: DetectionEvent) => string | undefined {
+  if (converter?.partitionKey !== undefined) return createPartitionKey(converter.partitionKey)
+  const keyOf = compileKey(key)
+  return (_, event) => keyOf({ line: NO_LINE, detection: event })
+}
+
+const NO_LINE = new Uint8Array()
+
+function noDetection(payload: PayloadName): BackhaulError {
+  return new BackhaulError(
+    'INVALID_MESSAGE',
+    `Cannot write "${payload}": the line is no detection, use the schema "detection" or the payload "raw"`,
+  )
 }
 
 function known(error: unknown): BackhaulError {

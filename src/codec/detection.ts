@@ -7,6 +7,10 @@
  *    "box":{"left":100,"top":50.5,"width":120,"height":129.5},"attributes":{"gender":"female"}}]}
  * ```
  *
+ * An object may also have `event`, `componentId`, `location`, `coordinate`, `pose`, `embedding`, `signature`, `mask`,
+ * `visibility` and `tracking3d`; an event `source`, `placeId`, `moduleId`, `videoPath` and `customMessages`: what the
+ * schemas of DeepStream can say, by the names of `DetectedObject` and `DetectionEvent`.
+ *
  * Required are `timestamp` (ISO 8601 with a time zone), `sensorId`, `frame`, `objects`, and of each object `confidence`
  * and `box`. `type` is `unknown` by default; `trackingId` may be a number too. A name that is not listed here is an error.
  *
@@ -16,7 +20,7 @@
 import { z } from 'zod'
 
 import type { DetectedObject, DetectionEvent } from '../contract/index.ts'
-import { BackhaulError, OBJECT_TYPES } from '../contract/index.ts'
+import { BackhaulError, EVENT_TYPES, OBJECT_TYPES, POSE_TYPES } from '../contract/index.ts'
 import { readOptions } from '../kit/options.ts'
 import { decodeUtf8 } from './utf8.ts'
 
@@ -24,6 +28,38 @@ const MAX_TRACKING_ID = 2n ** 64n - 1n
 const EXACT_TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 const size = z.number().min(0)
+
+const coordinate = z.strictObject({ x: z.number(), y: z.number(), z: z.number() })
+const vector = z.array(z.number()).max(65_536)
+const point = z.tuple([z.number(), z.number()])
+const id = z.int().min(0).max(2_147_483_647)
+
+/** What few objects have. It is not there where it is not known. */
+const moreOfAnObject = {
+  event: z.enum(EVENT_TYPES).optional(),
+  componentId: id.optional(),
+  location: z.strictObject({ lat: z.number(), lon: z.number(), alt: z.number() }).optional(),
+  coordinate: coordinate.optional(),
+  pose: z
+    .strictObject({
+      type: z.enum(POSE_TYPES),
+      joints: z.array(coordinate.extend({ confidence: z.number() })).max(34),
+    })
+    .optional(),
+  embedding: vector.optional(),
+  signature: vector.optional(),
+  mask: z.array(vector).max(1024).optional(),
+  visibility: z.number().optional(),
+  tracking3d: z.strictObject({ footImage: point, footWorld: point, convexHull: vector }).optional(),
+}
+
+const moreOfAnEvent = {
+  source: id.optional(),
+  placeId: id.optional(),
+  moduleId: id.optional(),
+  videoPath: z.string().optional(),
+  customMessages: z.array(z.string()).optional(),
+}
 
 const objectSchema = z.strictObject({
   trackingId: z
@@ -40,6 +76,7 @@ const objectSchema = z.strictObject({
   confidence: z.number().min(0).max(1),
   box: z.strictObject({ left: z.number(), top: z.number(), width: size, height: size }),
   attributes: z.record(z.string(), z.string()).nullish(),
+  ...moreOfAnObject,
 })
 
 const detectionSchema = z.strictObject({
@@ -50,6 +87,7 @@ const detectionSchema = z.strictObject({
   sensorId: z.string().min(1).max(256),
   frame: z.int().min(0),
   objects: z.array(objectSchema),
+  ...moreOfAnEvent,
 })
 
 /**
@@ -59,12 +97,8 @@ const detectionSchema = z.strictObject({
  */
 export function readDetection(line: Uint8Array | string): DetectionEvent {
   const event = readOptions(detectionSchema, parse(line), 'the detection', 'INVALID_MESSAGE')
-  return {
-    timestamp: normalTimestamp(event.timestamp),
-    sensorId: event.sensorId,
-    frame: event.frame,
-    objects: event.objects.map(completed),
-  }
+  const { timestamp, sensorId, frame, objects, ...more } = event
+  return { timestamp: normalTimestamp(timestamp), sensorId, frame, objects: objects.map(completed), ...more }
 }
 
 /** Writes a detection event in the form that {@link readDetection} reads, compact, without a line end. */
@@ -72,15 +106,17 @@ export function writeDetection(event: DetectionEvent): string {
   return JSON.stringify(event)
 }
 
-/** Every field is there, perhaps undefined, so that all objects share one hidden class. */
+/** The usual fields are there, perhaps undefined, so that most objects share one hidden class. */
 function completed(object: z.output<typeof objectSchema>): DetectedObject {
+  const { trackingId, type, label, confidence, box, attributes, ...more } = object
   return {
-    trackingId: object.trackingId ?? undefined,
-    type: object.type,
-    label: object.label ?? undefined,
-    confidence: object.confidence,
-    box: object.box,
-    attributes: object.attributes ?? undefined,
+    trackingId: trackingId ?? undefined,
+    type,
+    label: label ?? undefined,
+    confidence,
+    box,
+    attributes: attributes ?? undefined,
+    ...more,
   }
 }
 

@@ -1,14 +1,15 @@
 import type { DetectionEvent } from '../contract/index.ts'
 import { CLOUDEVENTS_CONTENT_TYPE, writeCloudEvent } from './cloudevents.ts'
 import { readDetection, writeDetection } from './detection.ts'
-import { writeMinimal } from './minimal.ts'
-import type { InputSchema, PayloadName } from './options.ts'
+import { writeMinimal } from './deepstream/minimal.ts'
+import { readDeepStream } from './deepstream/reader.ts'
+import type { DeepStreamPayload, InputSchema, PayloadName } from './options.ts'
 
 /** One line of an input, read by the input's schema. */
 export interface InputRecord {
   /** The line as it came, without its end. */
   readonly line: Uint8Array
-  /** What it says, where the schema is `detection`. */
+  /** What it says, unless the schema is `lines`. */
   readonly detection: DetectionEvent | undefined
 }
 
@@ -30,8 +31,8 @@ export interface PayloadEncoder {
   encode(record: InputRecord, context: PayloadContext): Uint8Array | string | undefined
 }
 
-/** Every payload that a route can name. */
-export const PAYLOADS: Readonly<Record<PayloadName, PayloadEncoder>> = {
+/** Every payload that a route can name, but for those that DeepStream's converter makes: they may be many or none. */
+export const PAYLOADS: Readonly<Record<Exclude<PayloadName, DeepStreamPayload>, PayloadEncoder>> = {
   'detection-minimal': {
     contentType: 'application/json',
     encode: ({ detection }) => detection && writeMinimal(detection),
@@ -53,5 +54,7 @@ export const PAYLOADS: Readonly<Record<PayloadName, PayloadEncoder>> = {
  * @throws BackhaulError `INVALID_MESSAGE` when it does not fit.
  */
 export function readRecord(schema: InputSchema, line: Uint8Array): InputRecord {
-  return { line, detection: schema === 'detection' ? readDetection(line) : undefined }
+  return { line, detection: schema === 'lines' ? undefined : READERS[schema](line) }
 }
+
+const READERS = { detection: readDetection, deepstream: readDeepStream }

@@ -1,8 +1,11 @@
+import { resolve } from 'node:path'
+
 import type { Adaptor, ErrorCode, OptionProblem } from '../contract/index.ts'
 import { BackhaulError, ERRORS } from '../contract/index.ts'
 import type { ConnectionOptionsInput } from '../client/options.ts'
-import { PAYLOADS_OF_LINES } from '../codec/options.ts'
+import { isDeepStreamPayload, PAYLOADS_OF_LINES } from '../codec/options.ts'
 import { nearest } from '../kit/nearest.ts'
+import { propertyFaults } from './deepstream/properties.ts'
 import { connectionFiles, fileFault } from './files.ts'
 import type { CommandConfig, ConnectionConfig, InputConfig, RouteConfig } from './model.ts'
 import { partSchemas } from './model.ts'
@@ -164,6 +167,7 @@ class CrossCheck {
     this.#refer([...path, 'from'], route.from, 'input', this.#inputNames)
     this.#refer([...path, 'to'], route.to, 'connection', this.#connectionNames)
     this.#topic([...path, 'topic'], route.topic, 'publish', ROUTE_PLACEHOLDERS, route.to)
+    this.#converter([...path, 'converter'], route)
     if (this.#inputs.get(route.from)?.schema !== 'lines') return
     const cure = `, and the input "${route.from}" has none, say schema: detection there`
     if (!PAYLOADS_OF_LINES.includes(route.payload)) {
@@ -173,6 +177,22 @@ class CrossCheck {
       this.#add([...path, 'topic'], `has "{sensorId}", which comes from detections${cure}`)
     }
     if (route.key !== undefined) this.#add([...path, 'key'], `comes from detections${cure}`)
+  }
+
+  #converter(path: Path, { payload, converter }: RouteConfig): void {
+    if (converter === undefined) return
+    if (!isDeepStreamPayload(payload)) {
+      this.#add(path, `is for the payloads of DeepStream, leave it out or say payload: deepstream-minimal`)
+    }
+    if (converter.properties === undefined) return
+    const here = [...path, 'properties']
+    const fault = this.#fileFault(here, converter.properties)
+    if (fault !== undefined) this.#add(here, fault, { code: 'FILE_UNREADABLE' })
+    else if (!this.#checked.resolved.isOpen(here)) {
+      for (const line of propertyFaults(resolve(this.#checked.folder, converter.properties))) {
+        this.#add(here, `has a mistake: ${line}`)
+      }
+    }
   }
 
   #command(path: Path, command: CommandConfig): void {

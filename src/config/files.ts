@@ -69,7 +69,17 @@ export function withAbsoluteFiles(config: Config, folder: string): Config {
     ([name, input]) =>
       [name, 'path' in input ? { ...input, path: resolve(folder, input.path) } : input] as const,
   )
-  return { ...config, connections: Object.fromEntries(connections), inputs: Object.fromEntries(inputs) }
+  const routes = config.routes.map((route) => {
+    const { converter } = route
+    if (converter?.properties === undefined) return route
+    return { ...route, converter: { ...converter, properties: resolve(folder, converter.properties) } }
+  })
+  return {
+    ...config,
+    routes,
+    connections: Object.fromEntries(connections),
+    inputs: Object.fromEntries(inputs),
+  }
 }
 
 function absoluteOutbox(outbox: Outbox, folder: string): Outbox {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { connectionOptionsSchema, outboxOptionsSchema } from '../client/options.ts'
-import { inputSchemaOption, payloadOption } from '../codec/options.ts'
+import { converterOption, inputSchemaOption, payloadOption } from '../codec/options.ts'
 import { flagOption, integerOption } from '../kit/options.ts'
 
 /** What may stand for a name that other parts of the file refer to. */
@@ -33,7 +33,8 @@ const inputShape = {
   schema: inputSchemaOption
     .default('detection')
     .describe(
-      'What a line is. `detection`: one detection event in JSON, which is checked. `lines`: anything, passed on as it is',
+      'What a line is. `detection`: one detection event in JSON, which is checked. ' +
+        '`deepstream`: that, or a message in the full or minimal schema of DeepStream. `lines`: anything, passed on as it is',
     ),
   maxLineBytes: integerOption(64, 64 * 1024 ** 2)
     .default(1024 ** 2)
@@ -73,13 +74,18 @@ const routeSchema = z.strictObject({
   to: text.describe('Name of a connection'),
   topic: text.describe('Topic of each message; `{device}`, `{input}` and `{sensorId}` are filled in'),
   payload: payloadOption.describe(
-    'What is sent. `detection-minimal`: minimal JSON as DeepStream writes it. `cloudevents`: a CloudEvents 1.0 event in JSON. ' +
+    'What is sent. `detection-minimal`: minimal JSON as DeepStream writes it, one message a detection. ' +
+      '`deepstream-full`, `deepstream-minimal`, `deepstream-protobuf`, `deepstream-custom`: the messages that the converter of DeepStream makes of it. ' +
+      '`cloudevents`: a CloudEvents 1.0 event in JSON. ' +
       '`json`: the detection in its own JSON form. `raw`: the line as it came',
   ),
   key: z
     .enum(['sensorId'])
     .optional()
     .describe('Messages of one topic with the same key stay in order. Absent: all messages of one topic do'),
+  converter: converterOption
+    .optional()
+    .describe("How DeepStream's payloads are made; for the payloads that begin with `deepstream-`"),
 })
 
 const commandSchema = z.strictObject({

@@ -24,8 +24,14 @@ export interface YamlSource {
   readonly problems: readonly Problem[]
 }
 
+/** How YAML is read. */
+export interface YamlReading {
+  /** Every value is the text that is written, as in the configuration files of DeepStream. @default false */
+  readonly textsOnly?: boolean
+}
+
 /** Reads the bytes of a file. Never throws, whatever they are. */
-export function readYaml(bytes: Uint8Array): YamlSource {
+export function readYaml(bytes: Uint8Array, reading: YamlReading = {}): YamlSource {
   const places = new Places()
   const fail = (message: string, position: Position = { line: 1, column: 1 }): YamlSource => ({
     data: undefined,
@@ -43,10 +49,15 @@ export function readYaml(bytes: Uint8Array): YamlSource {
   if (tooDeep !== undefined) {
     return fail('the line is nested too deep, there is no such configuration', { line: tooDeep, column: 1 })
   }
-  return readText(text, places, fail)
+  return readText(text, places, fail, reading)
 }
 
-function readText(text: string, places: Places, fail: (message: string) => YamlSource): YamlSource {
+function readText(
+  text: string,
+  places: Places,
+  fail: (message: string) => YamlSource,
+  { textsOnly = false }: YamlReading,
+): YamlSource {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -54,6 +65,7 @@ function readText(text: string, places: Places, fail: (message: string) => YamlS
     stringKeys: true,
     uniqueKeys: false, // checked below, in linear time
     version: '1.2',
+    ...(textsOnly && { schema: 'failsafe' as const }),
   })
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset)
@@ -61,7 +73,8 @@ function readText(text: string, places: Places, fail: (message: string) => YamlS
   }
   if (document.errors.length > 0)
     return { data: undefined, places, problems: syntaxProblems(document.errors, at) }
-  if (document.contents === null) return fail('the file is empty, begin it with version: 1')
+  if (document.contents === null)
+    return fail(textsOnly ? 'the file is empty' : 'the file is empty, begin it with version: 1')
   const problems: Problem[] = versionProblems(document)
   const reader = new TreeReader(places, problems, at)
   return { data: reader.read(document.contents, []), places, problems }

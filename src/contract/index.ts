@@ -17,8 +17,24 @@ export { DELIVERED } from './adaptor.ts'
 export type { Address } from './address.ts'
 export type { Clock, Timer } from './clock.ts'
 export type { Delivery } from './delivery.ts'
-export type { BoundingBox, DetectedObject, DetectionEvent, ObjectType } from './detection.ts'
-export { OBJECT_TYPES } from './detection.ts'
+export type {
+  AnalyticsProperties,
+  BoundingBox,
+  Coordinate,
+  DetectedObject,
+  DetectionEvent,
+  EventType,
+  GeoLocation,
+  Joint,
+  ObjectType,
+  PlaceProperties,
+  Pose,
+  PoseType,
+  SensorProperties,
+  StaticProperties,
+  Tracking3d,
+} from './detection.ts'
+export { EVENT_TYPES, OBJECT_TYPES, POSE_TYPES } from './detection.ts'
 export type { ErrorCode, ErrorFacts, OptionProblem, RefusalScope } from './errors.ts'
 export { BackhaulError, ERRORS } from './errors.ts'
 export type { Log, Logger } from './logger.ts'

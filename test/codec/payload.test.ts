@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import {
   CLOUDEVENTS_CONTENT_TYPE,
   DETECTION_EVENT_TYPE,
+  isDeepStreamPayload,
   PAYLOAD_NAMES,
   PAYLOADS,
   readRecord,
@@ -60,8 +61,10 @@ test('PAYLOADS encode a detection each in its own way', () => {
 
 test('PAYLOADS pass any line on as it is under raw, and make nothing else of it', () => {
   const record = readRecord('lines', Buffer.from([0xff, 0x00]))
+  const encoders = [PAYLOADS['detection-minimal'], PAYLOADS.cloudevents, PAYLOADS.json, PAYLOADS.raw]
+  assert.equal(encoders.length, PAYLOAD_NAMES.filter((name) => !isDeepStreamPayload(name)).length)
   assert.deepEqual(
-    PAYLOAD_NAMES.map((name) => PAYLOADS[name].encode(record, CONTEXT)),
+    encoders.map((encoder) => encoder.encode(record, CONTEXT)),
     [undefined, undefined, undefined, record.line],
   )
 })

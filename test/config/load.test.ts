@@ -70,7 +70,7 @@ test('loadConfig() throws one error that lists every mistake with its place', as
     assert.equal(error.code, 'INVALID_CONFIG')
     assert.deepEqual(error.message.split('\n'), [
       'Cannot use "agent.yml": it has a mistake, mend each of these',
-      'agent.yml:12:14: "routes.0.payload" must be one of "detection-minimal"|"cloudevents"|"json"|"raw", did you mean "detection-minimal"?',
+      'agent.yml:12:14: "routes.0.payload" must be one of "detection-minimal"|"deepstream-full"|"deepstream-minimal"|"deepstream-protobuf"|"deepstream-custom"|"cloudevents"|"json"|"raw", did you mean "detection-minimal"?',
     ])
     return true
   })

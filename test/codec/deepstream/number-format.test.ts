@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { formatGeneral } from '../../src/codec/index.ts'
+import { formatDouble, formatFixed, formatGeneral } from '../../../src/codec/index.ts'
 
 /** What glibc's `printf("%g")` writes. */
 const TABLE: readonly (readonly [value: number, text: string])[] = [
@@ -114,4 +114,55 @@ test('formatGeneral() agrees with exact arithmetic for any float and double', ()
     }),
     { numRuns: 5000 },
   )
+})
+
+const DOUBLES: readonly (readonly [number, string])[] = [
+  [0, '0.0'],
+  [-0, '-0.0'],
+  [1, '1.0'],
+  [-42, '-42.0'],
+  [0.5, '0.5'],
+  [Math.fround(0.87), '0.87000000476837158'],
+  [0.87, '0.87'],
+  [0.1, '0.10000000000000001'],
+  [1 / 3, '0.33333333333333331'],
+  [1e-4, '0.0001'],
+  [1e-5, '1.0000000000000001e-05'],
+  [1e-7, '9.9999999999999995e-08'],
+  [1e16, '10000000000000000.0'],
+  [1e17, '1e+17'],
+  [1.2345678901234569e23, '1.2345678901234569e+23'],
+  [-1.5e-300, '-1.5000000000000001e-300'],
+  [30.333, '30.332999999999998'],
+  // exactly between two neighbours: the even one
+  [1 + 2 ** -17, '1.0000076293945312'],
+  [1 + 3 * 2 ** -17, '1.0000228881835938'],
+]
+
+test('formatDouble() writes a double as json-glib does, the even neighbour of two', () => {
+  for (const [value, text] of DOUBLES) assert.equal(formatDouble(value), text)
+})
+
+test('formatDouble() loses nothing and is JSON for any finite number', () => {
+  fc.assert(
+    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      assert.ok(Object.is(JSON.parse(formatDouble(value)), value), formatDouble(value))
+      assert.match(formatDouble(value), /[.e]/)
+    }),
+  )
+})
+
+test('formatFixed() writes six digits after the point, the even neighbour of two', () => {
+  const rows: readonly (readonly [number, string])[] = [
+    [0, '0.000000'],
+    [-0, '-0.000000'],
+    [12, '12.000000'],
+    [Math.fround(0.87), '0.870000'],
+    [-0.0000001, '-0.000000'],
+    [0.0078125, '0.007812'],
+    [0.0234375, '0.023438'],
+    [-0.0078125, '-0.007812'],
+    [1e22, '10000000000000000000000.000000'],
+  ]
+  for (const [value, text] of rows) assert.equal(formatFixed(value), text)
 })

@@ -3,9 +3,9 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { minimalObject, writeMinimal } from '../../src/codec/index.ts'
-import type { DetectedObject } from '../../src/contract/index.ts'
-import { anyEvent, detectedObject, detectionEvent } from './events.ts'
+import { minimalObject, writeMinimal } from '../../../src/codec/index.ts'
+import type { DetectedObject } from '../../../src/contract/index.ts'
+import { anyEvent, detectedObject, detectionEvent } from '../events.ts'
 
 test('writeMinimal() writes a frame as the original does, key for key', () => {
   assert.equal(
@@ -101,13 +101,15 @@ for (const [what, object, text] of OBJECTS) {
 test('minimalObject() puts the confidence last and the type sixth for any object', () => {
   fc.assert(
     fc.property(anyEvent, ({ objects }) => {
-      for (const object of objects) {
+      for (const object of objects.filter(({ type }) => type !== 'dummy')) {
         const fields = minimalObject(object).split('|')
         assert.match(fields[0] ?? '', /^\d+$/)
         for (const number of fields.slice(1, 5)) assert.ok(Number.isFinite(Number(number)), number)
         const confidence = Number(fields.at(-1))
         assert.ok(Math.abs(confidence - object.confidence) <= 1e-6, fields.at(-1))
-        if (object.type !== 'unknown') assert.equal(fields[5]?.toLowerCase(), object.type)
+        const name = fields[5]?.toLowerCase()
+        if (/-|3d/.test(object.type)) assert.equal(name, 'unknown')
+        else if (object.type !== 'unknown') assert.equal(name, object.type)
       }
     }),
   )
