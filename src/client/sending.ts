@@ -25,27 +25,51 @@ export function store(
   options: SendOptions,
   now: () => number,
 ): Promise<Receipt> {
-  const { signal, deadlineMs } = options
-  if (signal?.aborted === true) throw aborted(signal.reason)
-  const receipt = new StoredReceipt(message.id)
-  if (signal === undefined && deadlineMs === undefined) {
-    const safe = pump.add(message, { ...addOptions(options, now), weak: true }, receipt.settled)
+  return inTime(pump, message, options, (limits) => {
+    const receipt = new StoredReceipt(message.id)
+    const how = { ...addOptions(options, now), ...limits, weak: true }
+    const safe = pump.add(message, how, receipt.settled)
     return safe === undefined ? Promise.resolve(receipt) : safe.then(() => receipt)
-  }
-  return storeInTime(pump, message, options, receipt, now)
+  })
 }
 
-/** Gives up at the deadline or by the signal; what is not on its way then is withdrawn. */
-function storeInTime(
+/** Resolves once the broker has acknowledged the message. */
+export function deliver(
   pump: Pump,
   message: Message,
   options: SendOptions,
-  receipt: StoredReceipt,
   now: () => number,
 ): Promise<Receipt> {
-  const { signal, deadlineMs } = options
-  const room = new AbortController()
+  return inTime(
+    pump,
+    message,
+    options,
+    (limits) =>
+      new Promise((resolve, reject) => {
+        const how = { ...addOptions(options, now), ...limits }
+        const accepted = pump.add(message, how, (error) => {
+          if (error === undefined) resolve(new DeliveredReceipt(message.id))
+          else reject(error)
+        })
+        accepted?.catch(reject)
+      }),
+  )
+}
+
+/**
+ * Gives up at the deadline or by the signal; what is not on its way then is withdrawn. Where there is neither it costs
+ * nothing.
+ */
+function inTime(
+  pump: Pump,
+  message: Message,
+  { signal, deadlineMs }: SendOptions,
+  send: (limits?: Pick<AddOptions, 'signal' | 'ticket'>) => Promise<Receipt>,
+): Promise<Receipt> {
+  if (signal === undefined && deadlineMs === undefined) return send()
+  if (signal?.aborted === true) throw aborted(signal.reason)
   const ticket = new Ticket()
+  const room = new AbortController()
   return new Promise((resolve, reject) => {
     const end = () => {
       timer?.cancel()
@@ -63,79 +87,9 @@ function storeInTime(
         ? undefined
         : systemClock.after(deadlineMs, () => giveUp(tooLate(message, ticket.wentOut)))
     signal?.addEventListener('abort', onAbort)
-    const fail = (error: unknown) => {
-      end()
-      reject(error)
-    }
-    try {
-      const how = { ...addOptions(options, now), signal: room.signal, ticket, weak: true }
-      const safe = pump.add(message, how, receipt.settled)
-      const accepted = () => {
-        end()
-        resolve(receipt)
-      }
-      if (safe === undefined) accepted()
-      else safe.then(accepted, fail)
-    } catch (error) {
-      fail(error)
-    }
-  })
-}
-
-/** Resolves once the broker has acknowledged the message. */
-export function deliver(
-  pump: Pump,
-  message: Message,
-  options: SendOptions,
-  now: () => number,
-): Promise<Receipt> {
-  if (options.signal === undefined && options.deadlineMs === undefined) {
-    return new Promise((resolve, reject) => {
-      const accepted = pump.add(message, addOptions(options, now), (error) => {
-        if (error === undefined) resolve(new DeliveredReceipt(message.id))
-        else reject(error)
-      })
-      accepted?.catch(reject)
-    })
-  }
-  return deliverInTime(pump, message, options, now)
-}
-
-/** Gives up at the deadline or by the signal; what is not on its way then is withdrawn. */
-function deliverInTime(
-  pump: Pump,
-  message: Message,
-  options: SendOptions,
-  now: () => number,
-): Promise<Receipt> {
-  const { signal, deadlineMs } = options
-  if (signal?.aborted === true) throw aborted(signal.reason)
-  const ticket = new Ticket()
-  const room = new AbortController()
-  return new Promise((resolve, reject) => {
-    const finish = (error: unknown) => {
-      timer?.cancel()
-      signal?.removeEventListener('abort', onAbort)
-      if (error === undefined) resolve(new DeliveredReceipt(message.id))
-      else reject(error)
-    }
-    const giveUp = (error: BackhaulError) => {
-      pump.withdraw(ticket)
-      finish(error)
-      room.abort()
-    }
-    const onAbort = () => giveUp(aborted(signal?.reason))
-    const timer =
-      deadlineMs === undefined
-        ? undefined
-        : systemClock.after(deadlineMs, () => giveUp(tooLate(message, ticket.wentOut)))
-    signal?.addEventListener('abort', onAbort)
-    try {
-      const how = { ...addOptions(options, now), ticket, signal: room.signal }
-      pump.add(message, how, finish)?.catch(finish)
-    } catch (error) {
-      finish(error)
-    }
+    // whatever it throws at once is a rejection too
+    const sent = new Promise<Receipt>((settle) => settle(send({ signal: room.signal, ticket })))
+    sent.finally(end).then(resolve, reject)
   })
 }
 
