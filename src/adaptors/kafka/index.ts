@@ -1,6 +1,7 @@
 import type { Adaptor, DialRequest, Link } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { systemClock } from '../../kit/system-clock.ts'
+import { checkTlsAgrees } from '../shared/tls-agreement.ts'
 import { KAFKA_CAPABILITIES } from './link.ts'
 import type { KafkaOptions } from './options.ts'
 import { KAFKA_SCHEMES, kafkaSignature, readKafkaOptions } from './options.ts'
@@ -25,13 +26,7 @@ export const kafka: Adaptor<KafkaOptions> = {
 async function dial(request: DialRequest<KafkaOptions>, signal: AbortSignal): Promise<Link> {
   const { options, tls, auth } = request
   const { secure } = KAFKA_SCHEMES[options.scheme]
-  if (secure !== (tls !== undefined)) {
-    const fix = secure ? 'give TLS settings' : 'use kafkas://'
-    throw new BackhaulError(
-      'INVALID_OPTIONS',
-      `Cannot dial ${options.scheme}://: the address and the TLS settings contradict each other, ${fix}`,
-    )
-  }
+  checkTlsAgrees(options.scheme, secure, tls, 'kafkas')
   const aborted = () =>
     new BackhaulError('ABORTED', 'Cannot dial: the caller gave up, call again', signal.reason)
   if (signal.aborted) throw aborted()

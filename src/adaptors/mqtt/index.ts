@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
 import type { Adaptor, DialRequest, Link } from '../../contract/index.ts'
-import { BackhaulError } from '../../contract/index.ts'
 import { systemClock } from '../../kit/system-clock.ts'
+import { checkTlsAgrees } from '../shared/tls-agreement.ts'
 import { checkTopicFilter, checkTopicName } from '../shared/topic-filter.ts'
 import { MQTT_CAPABILITIES, MqttLink } from './link.ts'
 import type { MqttOptions } from './options.ts'
@@ -27,13 +27,7 @@ export const mqtt: Adaptor<MqttOptions> = {
 async function dial(request: DialRequest<MqttOptions>, signal: AbortSignal): Promise<Link> {
   const { options, tls, auth } = request
   const { secure } = MQTT_SCHEMES[options.scheme]
-  if (secure !== (tls !== undefined)) {
-    const fix = secure ? 'give TLS settings' : `use ${options.websocket === undefined ? 'mqtts' : 'wss'}://`
-    throw new BackhaulError(
-      'INVALID_OPTIONS',
-      `Cannot dial ${options.scheme}://: the address and the TLS settings contradict each other, ${fix}`,
-    )
-  }
+  checkTlsAgrees(options.scheme, secure, tls, options.websocket === undefined ? 'mqtts' : 'wss')
   // loaded on first use, so that nobody pays for what they do not use
   const { openSession } = await import('../shared/mqtt/session.ts')
   // at most 23 characters: what every broker of MQTT 3.1.1 must take
