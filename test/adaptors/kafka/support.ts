@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-
 import type { KafkaOptions } from '../../../src/adaptors/kafka/index.ts'
 import { kafka } from '../../../src/adaptors/kafka/index.ts'
 import type {
@@ -8,32 +6,13 @@ import type {
   Delivery,
   DialRequest,
   Link,
-  Message,
   Outcome,
   TlsSettings,
 } from '../../../src/contract/index.ts'
 import { parseAddress } from '../../../src/kit/address.ts'
-import type { PairFiles } from '../../pki.ts'
+import { NEVER } from '../support.ts'
 
-/** TLS settings from files. */
-export function tlsFrom(ca: string, pair?: PairFiles, more: Partial<TlsSettings> = {}): TlsSettings {
-  return {
-    ca: [readFileSync(ca, 'utf8')],
-    cert: pair && readFileSync(pair.cert, 'utf8'),
-    key: pair && readFileSync(pair.key, 'utf8'),
-    pfx: undefined,
-    passphrase: undefined,
-    serverName: undefined,
-    minVersion: 'TLSv1.2',
-    maxVersion: 'TLSv1.3',
-    ciphers: undefined,
-    curves: undefined,
-    insecureSkipVerify: false,
-    ownSubject: pair && 'CN=test',
-    expiresAtMs: undefined,
-    ...more,
-  }
-}
+export { message, publish, text, tlsFrom } from '../support.ts'
 
 /** How a test dials. */
 export interface DialOptions {
@@ -53,39 +32,9 @@ export function requestFor(
   return { options: kafka.options(parseAddress(url), options), tls, auth }
 }
 
-/** A signal that never aborts. */
-const NEVER: AbortSignal = new AbortController().signal
-
 /** Dials through the adaptor. */
 export function dial(url: string, options: DialOptions = {}): Promise<Link> {
   return kafka.dial(requestFor(url, options), NEVER)
-}
-
-let lastId = 0
-
-/** A message with a new id. */
-export function message(topic: string, payload: string | Uint8Array, more: Partial<Message> = {}): Message {
-  lastId += 1
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-  return { id: `id-${lastId}`, topic, payload: bytes, key: undefined, headers: undefined, ...more }
-}
-
-/** Publishes a batch and waits for every outcome, in the order of the batch. */
-export function publish(link: Link, batch: readonly Message[]): Promise<Outcome[]> {
-  return new Promise((resolve, reject) => {
-    const outcomes: Outcome[] = []
-    let count = 0
-    link.publish(
-      batch,
-      (index, outcome) => {
-        if (outcomes[index] !== undefined) reject(new Error(`message ${index} was settled twice`))
-        outcomes[index] = outcome
-        count += 1
-        if (count === batch.length) resolve(outcomes)
-      },
-      NEVER,
-    )
-  })
 }
 
 /** What became of each message, in words. */
@@ -115,9 +64,4 @@ export async function take(deliveries: Deliveries, count: number, acknowledge = 
     taken.push(next.value)
   }
   return taken
-}
-
-/** The payload as text. */
-export function text({ payload }: Delivery): string {
-  return Buffer.from(payload).toString()
 }

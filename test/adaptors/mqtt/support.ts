@@ -1,44 +1,9 @@
-import { readFileSync } from 'node:fs'
-
 import { mqtt } from '../../../src/adaptors/mqtt/index.ts'
-import type {
-  Auth,
-  Deliveries,
-  Delivery,
-  Link,
-  Message,
-  Outcome,
-  TlsSettings,
-} from '../../../src/contract/index.ts'
+import type { Auth, Deliveries, Delivery, Link, Outcome, TlsSettings } from '../../../src/contract/index.ts'
 import { parseAddress } from '../../../src/kit/address.ts'
-import type { PairFiles } from '../../pki.ts'
+import { NEVER } from '../support.ts'
 
-/** A signal that never aborts. */
-export const NEVER: AbortSignal = new AbortController().signal
-
-/** TLS settings from files. */
-export function tlsFrom(
-  ca: string | undefined,
-  pair?: PairFiles,
-  more: Partial<TlsSettings> = {},
-): TlsSettings {
-  return {
-    ca: ca === undefined ? undefined : [readFileSync(ca, 'utf8')],
-    cert: pair && readFileSync(pair.cert, 'utf8'),
-    key: pair && readFileSync(pair.key, 'utf8'),
-    pfx: undefined,
-    passphrase: undefined,
-    serverName: undefined,
-    minVersion: 'TLSv1.2',
-    maxVersion: 'TLSv1.3',
-    ciphers: undefined,
-    curves: undefined,
-    insecureSkipVerify: false,
-    ownSubject: pair && 'CN=test',
-    expiresAtMs: undefined,
-    ...more,
-  }
-}
+export { message, NEVER, publish, text, tlsFrom } from '../support.ts'
 
 /** How a test dials. */
 export interface DialOptions {
@@ -58,37 +23,6 @@ export function dial(
   { options = {}, tls, auth, signal = NEVER }: DialOptions = {},
 ): Promise<Link> {
   return mqtt.dial({ options: mqtt.options(parseAddress(url), options), tls, auth }, signal)
-}
-
-let lastId = 0
-
-/** A message with a new id. */
-export function message(topic: string, payload: string | Uint8Array, more: Partial<Message> = {}): Message {
-  lastId += 1
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-  return { id: `id-${lastId}`, topic, payload: bytes, key: undefined, headers: undefined, ...more }
-}
-
-/** Publishes a batch and waits for every outcome, in the order of the batch. */
-export function publish(
-  link: Link,
-  batch: readonly Message[],
-  signal: AbortSignal = NEVER,
-): Promise<Outcome[]> {
-  return new Promise((resolve, reject) => {
-    const outcomes: Outcome[] = []
-    let count = 0
-    link.publish(
-      batch,
-      (index, outcome) => {
-        if (outcomes[index] !== undefined) reject(new Error(`message ${index} was settled twice`))
-        outcomes[index] = outcome
-        count += 1
-        if (count === batch.length) resolve(outcomes)
-      },
-      signal,
-    )
-  })
 }
 
 /** What became of each message, in a word. */
@@ -111,9 +45,4 @@ export async function take(deliveries: Deliveries, count: number, acknowledge = 
     taken.push(next.value)
   }
   return taken
-}
-
-/** The payload as text. */
-export function text(delivery: Delivery): string {
-  return Buffer.from(delivery.payload).toString()
 }
