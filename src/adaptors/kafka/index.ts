@@ -2,7 +2,7 @@ import type { Adaptor, DialRequest, Link } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { systemClock } from '../../kit/system-clock.ts'
 import { checkTlsAgrees } from '../shared/tls-agreement.ts'
-import { KAFKA_CAPABILITIES } from './link.ts'
+import { KAFKA_CAPABILITIES } from './session/link.ts'
 import type { KafkaOptions } from './options.ts'
 import { KAFKA_SCHEMES, kafkaSignature, readKafkaOptions } from './options.ts'
 import { checkSubscription, checkTopicName } from './topic.ts'
@@ -30,7 +30,10 @@ async function dial(request: DialRequest<KafkaOptions>, signal: AbortSignal): Pr
   const aborted = () =>
     new BackhaulError('ABORTED', 'Cannot dial: the caller gave up, call again', signal.reason)
   if (signal.aborted) throw aborted()
-  const [{ loadDriver }, { openLink }] = await Promise.all([import('./driver.ts'), import('./link.ts')])
+  const [{ loadDriver }, { openLink }] = await Promise.all([
+    import('./session/driver.ts'),
+    import('./session/link.ts'),
+  ])
   const driver = await loadDriver()
   if (!driver.compressionsAlgorithms[options.compression].available) {
     throw new BackhaulError(

@@ -4,11 +4,11 @@ import type { Address } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { parseAddress } from '../../kit/address.ts'
 import { durationOption, flagOption, integerOption, readOptions } from '../../kit/options.ts'
-import type { Partitioner } from './partitioner.ts'
-import { PARTITIONERS } from './partitioner.ts'
+import type { Partitioner } from './produce/partitioner.ts'
+import { PARTITIONERS } from './produce/partitioner.ts'
 import { readProtoCfg } from './proto-cfg.ts'
-import type { SaslMechanism } from './sasl.ts'
-import { SASL_MECHANISMS } from './sasl.ts'
+import type { SaslMechanism } from './session/sasl.ts'
+import { SASL_MECHANISMS } from './session/sasl.ts'
 
 /** The schemes of Kafka with their default ports. */
 export const KAFKA_SCHEMES = {

@@ -1,11 +1,11 @@
-import type { Auth, TlsSettings } from '../../contract/index.ts'
-import { BackhaulError } from '../../contract/index.ts'
-import { packageVersion } from '../../kit/version.ts'
-import { openSocket, speaksTls, tlsRequired } from '../shared/socket.ts'
+import type { Auth, TlsSettings } from '../../../contract/index.ts'
+import { BackhaulError } from '../../../contract/index.ts'
+import { packageVersion } from '../../../kit/version.ts'
+import { openSocket, speaksTls, tlsRequired } from '../../shared/socket.ts'
 import type { BrokerConnection } from './connection.ts'
 import type { Driver } from './driver.ts'
 import { errorName } from './driver.ts'
-import { kafkaError, violation } from './errors.ts'
+import { kafkaError, violation } from '../errors.ts'
 import type { SaslMechanism } from './sasl.ts'
 import { authenticate, offeredMechanisms } from './sasl.ts'
 
@@ -126,7 +126,7 @@ async function alertOf(who: Introduction): Promise<unknown> {
   const limit = AbortSignal.any([who.signal, AbortSignal.timeout(LISTEN_MS)])
   try {
     const { stream, context } = await openSocket({ ...who, websocket: undefined }, limit)
-    const { networkError } = await import('../../kit/network-errors.ts')
+    const { networkError } = await import('../../../kit/network-errors.ts')
     return await new Promise<unknown>((resolve) => {
       const finish = (found: unknown) => {
         limit.removeEventListener('abort', giveUp)
@@ -167,7 +167,7 @@ async function askMechanisms(driver: Driver, who: Introduction): Promise<readonl
   const limit = AbortSignal.any([who.signal, AbortSignal.timeout(LISTEN_MS)])
   const socket = await openSocket({ ...who, websocket: undefined }, limit)
   const { BrokerConnection } = await import('./connection.ts')
-  const { systemClock } = await import('../../kit/system-clock.ts')
+  const { systemClock } = await import('../../../kit/system-clock.ts')
   const setup = { driver, clientId: 'backhaul', clock: systemClock, requestTimeoutMs: LISTEN_MS }
   const connection = new BrokerConnection(setup, socket, `${who.host}:${who.port}`, () => undefined)
   const giveUp = () => connection.close(violation(connection.address, 'no answer'))

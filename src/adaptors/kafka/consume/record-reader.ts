@@ -1,6 +1,6 @@
-import { BackhaulError } from '../../contract/index.ts'
-import { Cursor } from './bytes.ts'
-import type { Driver } from './driver.ts'
+import { BackhaulError } from '../../../contract/index.ts'
+import { Cursor } from '../session/bytes.ts'
+import type { Driver } from '../session/driver.ts'
 import type { FetchedPartition } from './fetch-request.ts'
 
 /*

@@ -1,14 +1,14 @@
 import { isIP } from 'node:net'
 
-import type { Auth, BackhaulError, Clock, TlsSettings } from '../../contract/index.ts'
-import { BackhaulError as Failure } from '../../contract/index.ts'
-import { hostAndPort, openSocket } from '../shared/socket.ts'
+import type { Auth, BackhaulError, Clock, TlsSettings } from '../../../contract/index.ts'
+import { BackhaulError as Failure } from '../../../contract/index.ts'
+import { hostAndPort, openSocket } from '../../shared/socket.ts'
 import { BrokerConnection } from './connection.ts'
 import type { Driver } from './driver.ts'
 import { errorName } from './driver.ts'
-import { aborted, kafkaError, linkLost } from './errors.ts'
+import { aborted, kafkaError, linkLost } from '../errors.ts'
 import { helloBytes, introduce } from './introduction.ts'
-import type { KafkaOptions } from './options.ts'
+import type { KafkaOptions } from '../options.ts'
 
 /*
  * The brokers of one cluster as one link sees them: where partitions and groups are led, and the connections to them. Every

@@ -1,8 +1,8 @@
-import type { BackhaulError } from '../../contract/index.ts'
-import type { Cluster } from './cluster.ts'
-import type { BrokerConnection } from './connection.ts'
-import { errorName } from './driver.ts'
-import { kafkaError, lostBy } from './errors.ts'
+import type { BackhaulError } from '../../../contract/index.ts'
+import type { Cluster } from '../session/cluster.ts'
+import type { BrokerConnection } from '../session/connection.ts'
+import { errorName } from '../session/driver.ts'
+import { kafkaError, lostBy } from '../errors.ts'
 import type { GroupMember } from './group-protocol.ts'
 import {
   assign,

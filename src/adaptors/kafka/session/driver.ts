@@ -1,6 +1,6 @@
 import type * as Platformatic from '@platformatic/kafka'
 
-import { BackhaulError } from '../../contract/index.ts'
+import { BackhaulError } from '../../../contract/index.ts'
 
 /** The driver: its codec of Kafka's requests and answers, checksums and compression. */
 export type Driver = typeof Platformatic

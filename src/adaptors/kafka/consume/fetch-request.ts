@@ -1,5 +1,5 @@
-import { Cursor, uvarintSize, writeUvarint } from './bytes.ts'
-import type { KafkaOptions } from './options.ts'
+import { Cursor, uvarintSize, writeUvarint } from '../session/bytes.ts'
+import type { KafkaOptions } from '../options.ts'
 
 /*
  * Fetch, version 12: replicaId -1 | maxWaitMs, minBytes, maxBytes int32 | isolation int8 | no session | topics: name, partitions:

@@ -3,12 +3,16 @@ import { before, test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { Cursor, writeUvarint, writeVarint } from '../../../src/adaptors/kafka/bytes.ts'
-import type { Driver } from '../../../src/adaptors/kafka/driver.ts'
-import { loadDriver } from '../../../src/adaptors/kafka/driver.ts'
-import { ANONYMOUS, encodeMessage, prepareBatch } from '../../../src/adaptors/kafka/record-batch.ts'
-import { readRecords } from '../../../src/adaptors/kafka/record-reader.ts'
-import type { Message } from '../../../src/contract/index.ts'
+import { Cursor, writeUvarint, writeVarint } from '../../../../src/adaptors/kafka/session/bytes.ts'
+import type { Driver } from '../../../../src/adaptors/kafka/session/driver.ts'
+import { loadDriver } from '../../../../src/adaptors/kafka/session/driver.ts'
+import {
+  ANONYMOUS,
+  encodeMessage,
+  prepareBatch,
+} from '../../../../src/adaptors/kafka/produce/record-batch.ts'
+import { readRecords } from '../../../../src/adaptors/kafka/consume/record-reader.ts'
+import type { Message } from '../../../../src/contract/index.ts'
 
 let driver: Driver
 before(async () => {

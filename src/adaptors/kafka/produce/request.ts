@@ -1,4 +1,4 @@
-import { Cursor, uvarintSize, writeUvarint } from './bytes.ts'
+import { Cursor, uvarintSize, writeUvarint } from '../session/bytes.ts'
 import type { PreparedBatch } from './record-batch.ts'
 
 /*

@@ -1,6 +1,6 @@
-import type { Cluster } from './cluster.ts'
-import { errorName } from './driver.ts'
-import { kafkaError } from './errors.ts'
+import type { Cluster } from '../session/cluster.ts'
+import { errorName } from '../session/driver.ts'
+import { kafkaError } from '../errors.ts'
 import type { ProducerIdentity } from './record-batch.ts'
 import { ANONYMOUS } from './record-batch.ts'
 

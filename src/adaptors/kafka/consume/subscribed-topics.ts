@@ -1,6 +1,6 @@
-import type { Cluster, Topic } from './cluster.ts'
-import { kafkaError } from './errors.ts'
-import { isPattern, patternOf } from './topic.ts'
+import type { Cluster, Topic } from '../session/cluster.ts'
+import { kafkaError } from '../errors.ts'
+import { isPattern, patternOf } from '../topic.ts'
 
 /** What a subscription's topics come to at one moment. */
 export interface SubscribedTopics {

@@ -1,8 +1,8 @@
-import type { BackhaulError } from '../../contract/index.ts'
-import { BackhaulError as Failure } from '../../contract/index.ts'
-import { Ring } from '../../kit/ring.ts'
-import type { Cluster, Topic } from './cluster.ts'
-import { kafkaError, violation } from './errors.ts'
+import type { BackhaulError } from '../../../contract/index.ts'
+import { BackhaulError as Failure } from '../../../contract/index.ts'
+import { Ring } from '../../../kit/ring.ts'
+import type { Cluster, Topic } from '../session/cluster.ts'
+import { kafkaError, violation } from '../errors.ts'
 import type { Sent } from './in-hand.ts'
 import { PartitionQueue } from './partition-queue.ts'
 

@@ -1,6 +1,6 @@
-import type { Cluster, Topic } from './cluster.ts'
-import { errorName } from './driver.ts'
-import { kafkaError } from './errors.ts'
+import type { Cluster, Topic } from '../session/cluster.ts'
+import { errorName } from '../session/driver.ts'
+import { kafkaError } from '../errors.ts'
 
 /** A partition by its topic and number. */
 export interface Place {

@@ -9,18 +9,18 @@ import type {
   Settle,
   SubscribeOptions,
   Timer,
-} from '../../contract/index.ts'
-import { BackhaulError as Failure } from '../../contract/index.ts'
-import { deferred } from '../../kit/deferred.ts'
+} from '../../../contract/index.ts'
+import { BackhaulError as Failure } from '../../../contract/index.ts'
+import { deferred } from '../../../kit/deferred.ts'
 import type { ClusterSetup } from './cluster.ts'
 import { Cluster } from './cluster.ts'
-import { aborted, closed, linkLost } from './errors.ts'
-import { GroupReader } from './group-reader.ts'
-import type { KafkaOptions } from './options.ts'
-import { Producer } from './producer.ts'
-import type { Reader, ReaderWatcher } from './reader.ts'
-import { FreeReader } from './reader.ts'
-import { checkSubscription } from './topic.ts'
+import { aborted, closed, linkLost } from '../errors.ts'
+import { GroupReader } from '../consume/group-reader.ts'
+import type { KafkaOptions } from '../options.ts'
+import { Producer } from '../produce/producer.ts'
+import type { Reader, ReaderWatcher } from '../consume/reader.ts'
+import { FreeReader } from '../consume/reader.ts'
+import { checkSubscription } from '../topic.ts'
 
 /*
  * A link joins its parts: the cluster's connections, the producer, and one reader for each subscription. It is open, closing (what was

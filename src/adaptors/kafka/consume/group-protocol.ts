@@ -1,4 +1,4 @@
-import { Cursor } from './bytes.ts'
+import { Cursor } from '../session/bytes.ts'
 import type { Place } from './offsets.ts'
 
 /*

@@ -1,9 +1,9 @@
-import type { Clock, Deliveries, Delivery, Headers, Timer } from '../../contract/index.ts'
-import type { Deferred } from '../../kit/deferred.ts'
-import { deferred } from '../../kit/deferred.ts'
-import { Ring } from '../../kit/ring.ts'
+import type { Clock, Deliveries, Delivery, Headers, Timer } from '../../../contract/index.ts'
+import type { Deferred } from '../../../kit/deferred.ts'
+import { deferred } from '../../../kit/deferred.ts'
+import { Ring } from '../../../kit/ring.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
-import { ID_HEADER } from './record-batch.ts'
+import { ID_HEADER } from '../produce/record-batch.ts'
 import type { Stored } from './record-reader.ts'
 
 /*

@@ -3,7 +3,12 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { fnv1a, murmur2, partitionOf, PARTITIONERS } from '../../../src/adaptors/kafka/partitioner.ts'
+import {
+  fnv1a,
+  murmur2,
+  partitionOf,
+  PARTITIONERS,
+} from '../../../../src/adaptors/kafka/produce/partitioner.ts'
 
 // the values of librdkafka's own unit tests, made with the Java client and with Sarama
 const VECTORS: readonly (readonly [key: string, murmur: number, fnv: number])[] = [

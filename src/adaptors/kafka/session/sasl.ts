@@ -1,12 +1,12 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 
-import type { Auth } from '../../contract/index.ts'
-import { BackhaulError } from '../../contract/index.ts'
+import type { Auth } from '../../../contract/index.ts'
+import { BackhaulError } from '../../../contract/index.ts'
 import type { BrokerConnection } from './connection.ts'
 import type { Driver } from './driver.ts'
 import { errorName } from './driver.ts'
-import { kafkaError, violation } from './errors.ts'
+import { kafkaError, violation } from '../errors.ts'
 
 /*
  * SASL over Kafka's SaslHandshake and SaslAuthenticate: PLAIN (RFC 4616), SCRAM (RFC 5802, without channel binding) and

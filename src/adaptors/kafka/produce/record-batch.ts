@@ -1,7 +1,7 @@
-import type { Message } from '../../contract/index.ts'
-import { varintSize, writeVarint } from './bytes.ts'
-import type { Driver } from './driver.ts'
-import type { KafkaOptions } from './options.ts'
+import type { Message } from '../../../contract/index.ts'
+import { varintSize, writeVarint } from '../session/bytes.ts'
+import type { Driver } from '../session/driver.ts'
+import type { KafkaOptions } from '../options.ts'
 
 /*
  * Record batches of format 2 (Kafka 0.11 and later), written straight into the request that carries them:

@@ -10,8 +10,8 @@ import {
   readSubscription,
   writeAssignment,
   writeSubscription,
-} from '../../../src/adaptors/kafka/group-protocol.ts'
-import { placeName } from '../../../src/adaptors/kafka/offsets.ts'
+} from '../../../../src/adaptors/kafka/consume/group-protocol.ts'
+import { placeName } from '../../../../src/adaptors/kafka/consume/offsets.ts'
 
 const TOPICS = ['a', 'b', 'c', 'ü']
 

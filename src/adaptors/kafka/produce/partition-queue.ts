@@ -1,4 +1,4 @@
-import { Ring } from '../../kit/ring.ts'
+import { Ring } from '../../../kit/ring.ts'
 import type { Sent } from './in-hand.ts'
 
 /** A batch on its way to the broker. */

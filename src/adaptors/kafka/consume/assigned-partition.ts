@@ -1,4 +1,4 @@
-import { Ring } from '../../kit/ring.ts'
+import { Ring } from '../../../kit/ring.ts'
 import type { Item } from './outlet.ts'
 
 /**

@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream'
 
-import type { BackhaulError, Clock, PeerTls } from '../../contract/index.ts'
-import { networkError } from '../../kit/network-errors.ts'
-import { Ring } from '../../kit/ring.ts'
-import type { OpenSocket } from '../shared/socket.ts'
+import type { BackhaulError, Clock, PeerTls } from '../../../contract/index.ts'
+import { networkError } from '../../../kit/network-errors.ts'
+import { Ring } from '../../../kit/ring.ts'
+import type { OpenSocket } from '../../shared/socket.ts'
 import type { Api, Driver } from './driver.ts'
 import { readAnswer } from './driver.ts'
-import { late, violation } from './errors.ts'
+import { late, violation } from '../errors.ts'
 
 /*
  * One connection to one broker: frames with a length of four bytes, requests and answers in the same order. A broker works on one

@@ -1,6 +1,6 @@
-import type { Clock, Message, Outcome, Settle } from '../../contract/index.ts'
-import { deferred } from '../../kit/deferred.ts'
-import { aborted } from './errors.ts'
+import type { Clock, Message, Outcome, Settle } from '../../../contract/index.ts'
+import { deferred } from '../../../kit/deferred.ts'
+import { aborted } from '../errors.ts'
 import { encodeMessage } from './record-batch.ts'
 import type { Encoded } from './record-batch.ts'
 
