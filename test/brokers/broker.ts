@@ -45,6 +45,8 @@ export interface TestBroker extends AsyncDisposable {
   waitForLog(pattern: RegExp, options?: { from?: number; timeoutMs?: number }): Promise<string>
   /** Ends it in an orderly way: persistent sessions are written. Twice is fine. Removes its folder. */
   stop(): Promise<void>
+  /** Ends it in an orderly way. `restart()` brings it back. */
+  shutDown(): Promise<void>
   /** Ends it at once (SIGKILL). `restart()` brings it back. */
   kill(): Promise<void>
   /** Halts it (SIGSTOP): connections stay open, and nothing answers. */

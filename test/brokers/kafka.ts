@@ -179,6 +179,7 @@ function brokerOf({ server, site, proxies, tools, cleanUp }: Parts): KafkaBroker
     tool: (className, words, input) => runTool([...tools, className, ...words], input),
     waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
     stop,
+    shutDown: () => server.stop(),
     kill: () => server.kill(),
     freeze: () => server.signal('SIGSTOP'),
     thaw: () => server.signal('SIGCONT'),

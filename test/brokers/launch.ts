@@ -101,6 +101,7 @@ export async function launch(options: Launch): Promise<TestBroker> {
     url: (kind) => `${SCHEMES[kind]}://127.0.0.1:${port(kind)}`,
     waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
     stop,
+    shutDown: () => server.stop(),
     kill: () => server.kill(),
     freeze: () => server.signal('SIGSTOP'),
     thaw: () => server.signal('SIGCONT'),
