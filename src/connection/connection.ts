@@ -28,7 +28,7 @@ export interface ConnectionOptions<O = unknown> {
   readonly clock?: Clock | undefined
   /** Dice from 0 to 1 for the backoff. @default Math.random */
   readonly random?: (() => number) | undefined
-  /** Ceilings of the pauses between dials in an outage, in milliseconds. @default from 250 to 30 000 */
+  /** Ceilings of the pauses between dials in an outage, in milliseconds; after a failed dial a pause is at most 1 s or a twentieth of the outage. @default from 250 to 30 000 */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number } | undefined
   /** The pause after a refusal of credentials or settings, in milliseconds. @default 60 000 */
   readonly refusedRetryMs?: number | undefined

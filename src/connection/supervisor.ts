@@ -24,11 +24,18 @@ import { settledWithin } from './settled-within.ts'
  * - At most one link at a time; a link that was made is closed here, also one that comes after its dial was given up.
  * - A dial that failed, or a link that did not live for STEADY_MS, makes the next pause longer. Only a link that lived
  *   so long begins anew: one that dies at once is no success, so it is never dialled in a hot loop.
+ * - After a failed dial the pause is at most a small share of the outage so far: a broker that was away for a short time is
+ *   found again soon, and one that was away for long is not crowded by its fleet.
  * - It never gives up. `maxRetries` is only reported.
  */
 
 /** How long a link must live for the backoff to begin anew. */
 const STEADY_MS = 10_000
+
+/** The pause after a failed dial is at most this share of the outage so far, ... */
+const OUTAGE_SHARE = 1 / 20
+/** ... or so many milliseconds, which is more for the first 20 s. */
+const SHORT_PAUSE_MS = 1000
 
 /** How long close() waits for a link or a dial to end; longer than the 5 s that the contract gives a link. */
 const CLOSE_GRACE_MS = 6000
@@ -74,12 +81,16 @@ export class Supervisor<O> {
   #interrupt: (() => void) | undefined
   #retryWanted = false
   #attempt = 0
-  #delays: Generator<number, never>
+  /** The limits of the pauses: each lasts from nothing up to that. */
+  #ceilings: Generator<number, never>
+  /** Since when there has been no steady link, by the monotonic clock. */
+  #outageSinceMs: number
 
   /** Nothing happens before `open()`. */
   constructor(parts: SupervisorParts<O>) {
     this.#parts = parts
-    this.#delays = this.#freshDelays()
+    this.#ceilings = this.#freshCeilings()
+    this.#outageSinceMs = parts.clock.monotonic()
   }
 
   /** The link that is up. */
@@ -89,7 +100,9 @@ export class Supervisor<O> {
 
   /** Starts dialling. Twice is fine; after `close()` it does nothing. */
   open(): void {
-    if (this.#closing === undefined) this.#loop ??= this.#run()
+    if (this.#closing !== undefined || this.#loop !== undefined) return
+    this.#outageSinceMs = this.#parts.clock.monotonic()
+    this.#loop = this.#run()
   }
 
   /** Ends the pause at once. While a dial is under way: should that one fail, the next follows without a pause. */
@@ -126,13 +139,16 @@ export class Supervisor<O> {
   }
 
   /** One life: dial, link, loss. Gives why it is over, or `undefined` when the connection was closed. */
-  async #live(): Promise<Failure | undefined> {
+  async #live(): Promise<EndOfLife | undefined> {
     const { clock, onStatus, onLink, onLinkGone } = this.#parts
     this.#attempt += 1
     onStatus(this.#attempt === 1 ? FIRST_STATUS : { state: 'connecting', attempt: this.#attempt })
     if (this.#closing !== undefined) return undefined
     const dialled = await this.#dial()
-    if ('error' in dialled) return dialled
+    if ('error' in dialled) {
+      const outageMs = clock.monotonic() - this.#outageSinceMs
+      return { ...dialled, longestPauseMs: Math.max(SHORT_PAUSE_MS, outageMs * OUTAGE_SHARE) }
+    }
     if (this.#closing !== undefined) {
       await settledWithin(clock, CLOSE_GRACE_MS, dialled.close())
       return undefined
@@ -149,9 +165,11 @@ export class Supervisor<O> {
     this.#link = undefined
     onLinkGone()
     if (this.#closing !== undefined) return undefined
-    if (clock.monotonic() - bornMs >= STEADY_MS) {
+    const diedMs = clock.monotonic()
+    if (diedMs - bornMs >= STEADY_MS) {
       this.#attempt = 0
-      this.#delays = this.#freshDelays()
+      this.#ceilings = this.#freshCeilings()
+      this.#outageSinceMs = diedMs
     }
     const failure = linkFailure(reason)
     onStatus({ state: 'lost', error: failure.error })
@@ -195,12 +213,13 @@ export class Supervisor<O> {
     }
   }
 
-  async #pause({ error, refused }: Failure): Promise<void> {
-    const { clock, onStatus, refusedRetryMs, maxRetries } = this.#parts
+  async #pause({ error, refused, longestPauseMs = Infinity }: EndOfLife): Promise<void> {
+    const { clock, onStatus, refusedRetryMs, maxRetries, random } = this.#parts
     const skipped = this.#retryWanted || this.#closing !== undefined
     this.#retryWanted = false
     if (skipped) return
-    const delayMs = refused ? refusedRetryMs : this.#delays.next().value
+    const ceilingMs = refused ? 0 : Math.min(this.#ceilings.next().value, longestPauseMs)
+    const delayMs = refused ? refusedRetryMs : Math.round(random() * ceilingMs)
     await this.#wait<void>((end) => {
       const timer = clock.after(delayMs, end)
       const interrupt = this.#interrupt
@@ -231,11 +250,14 @@ export class Supervisor<O> {
     })
   }
 
-  #freshDelays(): Generator<number, never> {
-    const { backoff: limits, random } = this.#parts
-    return backoff(limits.minMs, limits.maxMs, random)
+  #freshCeilings(): Generator<number, never> {
+    const { minMs, maxMs } = this.#parts.backoff
+    return backoff(minMs, maxMs, () => 1)
   }
 }
+
+/** Why a life is over; after a failed dial with the longest pause that may follow. */
+type EndOfLife = Failure & { readonly longestPauseMs?: number }
 
 function timeoutError(dialTimeoutMs: number): BackhaulError {
   return new BackhaulError(

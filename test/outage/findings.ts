@@ -16,10 +16,7 @@ export interface Findings {
 }
 
 /** Compares. The order of a key is that of its numbers. */
-export function compare(
-  sent: readonly Pick<Sent, 'n' | 'id'>[],
-  arrivals: readonly Arrival[],
-): Findings {
+export function compare(sent: readonly Pick<Sent, 'n' | 'id'>[], arrivals: readonly Arrival[]): Findings {
   const idOf = new Map(sent.map(({ n, id }) => [n, id]))
   const seen = new Map<number, string>()
   const last = new Map<string, number>()
