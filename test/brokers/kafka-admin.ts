@@ -14,6 +14,10 @@ export interface KafkaAdmin {
   deleteRecords(name: string, before: number): Promise<void>
   /** The offset behind the last message of each partition. */
   ends(name: string): Promise<number[]>
+  /** The node that leads a partition now. */
+  leaderOf(name: string, partition?: number): Promise<number>
+  /** The node that coordinates a group now. */
+  coordinatorOf(group: string): Promise<number>
   /** Writes values in one transaction, which is committed or given up. */
   transaction(topic: string, values: readonly string[], end: 'commit' | 'abort'): Promise<void>
   /** Ends its connection. */
@@ -24,6 +28,8 @@ export interface KafkaAdmin {
 export interface TopicOptions {
   /** @default 1 */
   readonly partitions?: number
+  /** Copies of each partition. @default 1 */
+  readonly replicas?: number
   /** Kafka's own settings of topics, for example `{ 'max.message.bytes': '2000' }`. */
   readonly configs?: Readonly<Record<string, string>>
 }
@@ -32,15 +38,15 @@ export interface TopicOptions {
 export type KafkaRight = `${'read' | 'write' | 'describe'} ${'topic' | 'group'} ${string}`
 
 /** Makes the administrator of a broker. */
-export function kafkaAdmin(address: string): KafkaAdmin {
+export function kafkaAdmin(...addresses: readonly string[]): KafkaAdmin {
   let connected: Promise<Admin> | undefined
-  const connect = () => (connected ??= open(address))
+  const connect = () => (connected ??= open(addresses))
   return {
-    async createTopic(name, { partitions = 1, configs = {} } = {}) {
+    async createTopic(name, { partitions = 1, replicas = 1, configs = {} } = {}) {
       const admin = await connect()
       const pairs = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
-      await admin.createTopics({ topics: [name], partitions, replicas: 1, configs: pairs })
-      await untilKnown(admin, name)
+      await admin.createTopics({ topics: [name], partitions, replicas, configs: pairs })
+      await untilKnown(admin, name, partitions)
     },
     async allow(user, ...rights) {
       const admin = await connect()
@@ -87,11 +93,22 @@ export function kafkaAdmin(address: string): KafkaAdmin {
       const [topic] = await admin.listOffsets({ topics: [{ name, partitions }] })
       return topic?.partitions.map(({ offset }) => Number(offset)) ?? []
     },
+    async leaderOf(name, partition = 0) {
+      const admin = await connect()
+      const { topics } = await admin.metadata({ topics: [name], forceUpdate: true })
+      return topics.get(name)?.partitions[partition]?.leader ?? -1
+    },
+    async coordinatorOf(group) {
+      const { FindCoordinatorKeyTypes } = await import('@platformatic/kafka')
+      const admin = await connect()
+      const [found] = await admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [group] })
+      return found?.nodeId ?? -1
+    },
     async transaction(topic, values, end) {
       const { Producer, stringSerializers } = await import('@platformatic/kafka')
       const producer = new Producer({
         clientId: 'test-transaction',
-        bootstrapBrokers: [address],
+        bootstrapBrokers: [...addresses],
         idempotent: true,
         transactionalId: `test-${topic}`,
         producerId: -1n,
@@ -125,7 +142,7 @@ async function untilKnown(admin: Admin, topic: string, count = 1): Promise<void>
   }
 }
 
-async function open(address: string): Promise<Admin> {
+async function open(addresses: readonly string[]): Promise<Admin> {
   const { Admin } = await import('@platformatic/kafka')
-  return new Admin({ clientId: 'test-admin', bootstrapBrokers: [address], retries: 3, retryDelay: 200 })
+  return new Admin({ clientId: 'test-admin', bootstrapBrokers: [...addresses], retries: 3, retryDelay: 200 })
 }

@@ -27,8 +27,10 @@ export interface KafkaSite {
   readonly folder: string
   /** Its listeners. */
   readonly listeners: readonly ListenerPorts[]
-  /** The port of the controller. */
-  readonly controller: number
+  /** Its number, from 1. */
+  readonly node: number
+  /** The ports of the controllers, one for each node of the cluster in their order. */
+  readonly controllers: readonly number[]
   /** The CA of its TLS listeners. */
   readonly pki: TestPki
   /** Certificate of its TLS listeners. */
@@ -62,15 +64,16 @@ export async function writeKafkaFiles(site: KafkaSite): Promise<string> {
 }
 
 function settingsOf(site: KafkaSite): Record<string, string | number | boolean> {
-  const { folder, listeners, controller } = site
+  const { folder, listeners, node, controllers } = site
+  const controller = `127.0.0.1:${controllers[node - 1] ?? 0}`
   const addresses = (port: (one: ListenerPorts) => number) =>
     listeners.map((one) => `${nameOf(one.kind)}://127.0.0.1:${port(one)}`)
   return {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    'node.id': node,
+    'controller.quorum.voters': controllers.map((port, index) => `${index + 1}@127.0.0.1:${port}`).join(','),
     'controller.listener.names': 'CONTROLLER',
-    listeners: [...addresses(({ port }) => port), `CONTROLLER://127.0.0.1:${controller}`].join(','),
+    listeners: [...addresses(({ port }) => port), `CONTROLLER://${controller}`].join(','),
     'advertised.listeners': addresses(({ advertised }) => advertised).join(','),
     'listener.security.protocol.map': [
       ...listeners.map(({ kind }) => `${nameOf(kind)}:${PROTOCOLS[kind]}`),
@@ -93,7 +96,7 @@ function settingsOf(site: KafkaSite): Record<string, string | number | boolean> 
   }
 }
 
-/** One node, few threads, quick to notice that it was killed. */
+/** Few threads, no copies, quick to notice that it was killed. */
 const SMALL: Readonly<Record<string, string | number | boolean>> = {
   'num.partitions': 1,
   'num.network.threads': 2,

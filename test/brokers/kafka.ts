@@ -1,28 +1,22 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 
 import type { FaultProxy } from '../fault/proxy.ts'
 import { startProxy } from '../fault/proxy.ts'
 import type { PairFiles, TestPki } from '../pki.ts'
 import { createTestPki } from '../pki.ts'
 import type { TestBroker } from './broker.ts'
-import { BrokerProcess } from './broker-process.ts'
+import type { BrokerProcess } from './broker-process.ts'
 import type { KafkaAdmin } from './kafka-admin.ts'
 import { kafkaAdmin } from './kafka-admin.ts'
-import { javaCommand, kafkaJars, kafkaVersion } from './kafka-jars.ts'
+import { kafkaJars, kafkaVersion } from './kafka-jars.ts'
+import { prepareNode, runTool } from './kafka-node.ts'
 import type { KafkaListener, KafkaSite, ListenerPorts } from './kafka-settings.ts'
-import { KAFKA_LISTENERS, writeKafkaFiles } from './kafka-settings.ts'
+import { KAFKA_LISTENERS } from './kafka-settings.ts'
 import { freePorts } from './ports.ts'
 
 export type { KafkaListener } from './kafka-settings.ts'
-
-/** Starting takes about 4 s on a quiet machine; after a kill the old registration must end first. */
-const START_TIMEOUT_MS = 60_000
-/** A JVM of a few hundred megabytes that starts quickly. */
-const JVM = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto']
 
 /** How Kafka is started. */
 export interface KafkaOptions {
@@ -70,36 +64,28 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
   }
   try {
     const listeners = await layOut(options.proxied ?? [], proxies)
-    const [controller = 0] = await freePorts(1)
     const { users = {}, settings = {} } = options
     const site: KafkaSite = {
       folder,
       listeners,
-      controller,
+      node: 1,
+      controllers: await freePorts(1),
       pki,
       server: options.server ?? pki.server,
       users,
       settings,
     }
-    const config = await writeKafkaFiles(site)
-    const java = javaIn(folder, jars)
-    await format(java, config, users)
-    const server = new BrokerProcess({
-      name: 'kafka',
-      command: javaCommand(),
-      args: [...java, '-Xlog:disable', 'kafka.Kafka', config],
-      ready: /Kafka Server started/,
-      readyTimeoutMs: START_TIMEOUT_MS,
-    })
+    const server = await prepareNode(site, jars)
     await server.start()
-    return brokerOf({ server, site, proxies, tools: [...JVM, '-cp', join(jars, '*')], cleanUp })
+    return brokerOf({ server, site, proxies, jars, cleanUp })
   } catch (error) {
     await cleanUp()
     throw error
   }
 }
 
-async function layOut(
+/** Finds ports for all listeners, and starts the proxies before them. */
+export async function layOut(
   proxied: readonly KafkaListener[],
   proxies: Map<KafkaListener, FaultProxy>,
 ): Promise<ListenerPorts[]> {
@@ -113,36 +99,15 @@ async function layOut(
   return listeners
 }
 
-function javaIn(folder: string, jars: string): string[] {
-  const logging = `-Dlog4j2.configurationFile=file:${join(folder, 'log4j2.properties')}`
-  return [...JVM, logging, '-cp', join(jars, '*')]
-}
-
-/** Writes the folder's metadata, with the users of SCRAM in it. */
-async function format(
-  java: readonly string[],
-  config: string,
-  users: Readonly<Record<string, string>>,
-): Promise<void> {
-  const scram = Object.entries(users).flatMap(([user, password]) =>
-    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
-      '--add-scram',
-      `${mechanism}=[name=${user},password=${password}]`,
-    ]),
-  )
-  const words = ['kafka.tools.StorageTool', 'format', '-t', 'YmFja2hhdWwtdGVzdHMtMQ', '-c', config, ...scram]
-  await promisify(execFile)(javaCommand(), [...java, ...words])
-}
-
 interface Parts {
   readonly server: BrokerProcess
   readonly site: KafkaSite
   readonly proxies: ReadonlyMap<KafkaListener, FaultProxy>
-  readonly tools: readonly string[]
+  readonly jars: string
   readonly cleanUp: () => Promise<void>
 }
 
-function brokerOf({ server, site, proxies, tools, cleanUp }: Parts): KafkaBroker {
+function brokerOf({ server, site, proxies, jars, cleanUp }: Parts): KafkaBroker {
   const ports = (kind: KafkaListener): ListenerPorts => {
     const found = site.listeners.find((one) => one.kind === kind)
     if (found === undefined) throw new Error(`This Kafka has no listener "${kind}"`)
@@ -175,8 +140,7 @@ function brokerOf({ server, site, proxies, tools, cleanUp }: Parts): KafkaBroker
       if (found === undefined) throw new Error(`The listener "${kind}" has no proxy: ask for it in proxied`)
       return found
     },
-    // the broker's log goes to the output, where a tool has its results
-    tool: (className, words, input) => runTool([...tools, className, ...words], input),
+    tool: (className, words, input) => runTool(jars, className, words, input),
     waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
     stop,
     shutDown: () => server.stop(),
@@ -189,10 +153,4 @@ function brokerOf({ server, site, proxies, tools, cleanUp }: Parts): KafkaBroker
     },
     [Symbol.asyncDispose]: stop,
   }
-}
-
-async function runTool(words: readonly string[], input: string | undefined): Promise<string> {
-  const running = promisify(execFile)(javaCommand(), words, { maxBuffer: 64 * 1024 ** 2, timeout: 60_000 })
-  running.child.stdin?.end(input ?? '')
-  return (await running).stdout
 }
