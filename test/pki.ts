@@ -39,6 +39,10 @@ export interface TestPki extends AsyncDisposable {
   foreign(profile: IssueRequest['profile'], commonName?: string): Promise<PairFiles & { readonly ca: string }>
   /** A server certificate for `elsewhere.example` only. */
   wrongHost(): Promise<PairFiles>
+  /** A list of the revoked ones among the CA's certificates; one that has ended where `ended` is true. */
+  crl(revoked: readonly PairFiles[], options?: { readonly ended?: boolean }): Promise<string>
+  /** A list of revoked certificates of another CA, with none in it. */
+  foreignCrl(): Promise<string>
   /** A client certificate on an RSA key. */
   rsa(commonName: string): Promise<PairFiles>
   /** The key in PKCS#8, encrypted with AES-256-CBC. */
@@ -55,6 +59,7 @@ export interface TestPki extends AsyncDisposable {
 export async function createTestPki(): Promise<TestPki> {
   const folder = await mkdtemp(join(tmpdir(), 'backhaul-pki-'))
   const authority = await createAuthority({ commonName: 'Backhaul test CA' })
+  let lists = 0
   const made = new Map<string, Promise<PairFiles>>()
 
   async function file(name: string, content: string | Uint8Array, mode = 0o600): Promise<string> {
@@ -96,6 +101,17 @@ export async function createTestPki(): Promise<TestPki> {
         profile: 'server',
         hosts: ['elsewhere.example'],
       }),
+    async crl(revoked, { ended = false } = {}) {
+      const certificates = await Promise.all(revoked.map(({ cert }) => readFile(cert, 'utf8')))
+      const dates = ended ? daysFromNow(-10, -1) : {}
+      const list = await authority.revocationList({ revoked: certificates, ...dates })
+      lists += 1
+      return file(`revoked-${lists}.crl`, list)
+    },
+    async foreignCrl() {
+      const other = await createAuthority({ commonName: 'Foreign test CA' })
+      return file('foreign.crl', await other.revocationList({ revoked: [] }))
+    },
     rsa: (commonName) => issue(`rsa-${commonName}`, { commonName, profile: 'client', keyType: 'rsa' }),
     async encryptedKey(pair, passphrase) {
       const key = createPrivateKey(await readFile(pair.key))

@@ -4,6 +4,7 @@ import type { Account, Status } from '../contract/index.ts'
 export const HEALTH_FLAGS = [
   'insecure-transport',
   'insecure-skip-verify',
+  'insecure-skip-host-name',
   'plaintext-credentials',
   'volatile-outbox',
   'parked-topics',

@@ -151,10 +151,12 @@ function fixedFlags(
 ): HealthFlag[] {
   const { scheme, query } = parseAddress(url)
   const plaintext = scheme !== 'memory' && !scheme.endsWith('s')
-  const unverified = String(tls?.insecureSkipVerify ?? query['insecureSkipVerify'] ?? false) === 'true'
+  const isOn = (option: 'insecureSkipVerify' | 'insecureSkipHostName') =>
+    String(tls?.[option] ?? query[option] ?? false) === 'true'
   return [
     ...(plaintext ? ['insecure-transport' as const] : []),
-    ...(unverified ? ['insecure-skip-verify' as const] : []),
+    ...(isOn('insecureSkipVerify') ? ['insecure-skip-verify' as const] : []),
+    ...(isOn('insecureSkipHostName') ? ['insecure-skip-host-name' as const] : []),
     ...(plaintext && String(allowPlaintextCredentials) === 'true' ? ['plaintext-credentials' as const] : []),
     ...(isDurable ? [] : ['volatile-outbox' as const]),
   ]

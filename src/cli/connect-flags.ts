@@ -14,6 +14,8 @@ import { durationArgument, listArgument, pairArgument } from './usage.ts'
 export interface ConnectFlags {
   /** CA certificates to trust. */
   readonly ca?: string[]
+  /** Revocation lists. */
+  readonly crl?: string[]
   /** Client certificate. */
   readonly cert?: string
   /** Private key. */
@@ -46,6 +48,7 @@ export interface ConnectFlags {
 export function addConnectFlags(command: Command): Command {
   return command
     .option('--ca <file>', 'CA certificate to trust, PEM; may be given many times', listArgument)
+    .option('--crl <file>', 'revocation list of the CA; may be given many times', listArgument)
     .option('--cert <file>', 'client certificate and its chain, PEM')
     .option('--key <file>', 'private key of the client certificate, PEM')
     .option('--pfx <file>', 'PKCS#12 file, in place of --cert and --key')
@@ -71,6 +74,7 @@ export function connectArguments(
 ): [address: string, options: ConnectionOptionsInput] {
   const tls = {
     ...(flags.ca !== undefined && { ca: flags.ca }),
+    ...(flags.crl !== undefined && { crl: flags.crl }),
     ...(flags.cert !== undefined && { cert: flags.cert }),
     ...(flags.key !== undefined && { key: flags.key }),
     ...(flags.pfx !== undefined && { pfx: flags.pfx }),

@@ -19,6 +19,7 @@ type Connection = Pick<Config['connections'][string], 'tls' | 'auth'> & {
 type Outbox = Config['connections'][string]['outbox']
 type Tls = NonNullable<Connection['tls']>
 
+const TLS_LISTS = ['ca', 'crl'] as const
 const TLS_FILES = ['cert', 'key', 'pfx', 'passphraseFile'] as const
 
 /** Every file that a connection names: TLS material that is not given as text, passphrase and password. */
@@ -27,8 +28,11 @@ export function connectionFiles({ tls, auth, outbox }: Connection): NamedFile[] 
   const add = (path: Path, file: string | undefined) => {
     if (file !== undefined && !isPem(file)) files.push({ path, file })
   }
-  if (Array.isArray(tls?.ca)) for (const [index, file] of tls.ca.entries()) add(['tls', 'ca', index], file)
-  else if (typeof tls?.ca === 'string') add(['tls', 'ca'], tls.ca)
+  for (const option of TLS_LISTS) {
+    const list = tls?.[option]
+    if (Array.isArray(list)) for (const [index, file] of list.entries()) add(['tls', option, index], file)
+    else if (typeof list === 'string') add(['tls', option], list)
+  }
   for (const option of TLS_FILES) add(['tls', option], tls?.[option])
   add(['auth', 'passwordFile'], auth?.passwordFile)
   add(['outbox', 'keyFile'], outbox?.keyFile)
@@ -93,7 +97,10 @@ function absoluteOutbox(outbox: Outbox, folder: string): Outbox {
 
 function absoluteTls(tls: Tls, absolute: (file: string) => string): Tls {
   const changed: Tls = { ...tls }
-  if (tls.ca !== undefined) changed.ca = Array.isArray(tls.ca) ? tls.ca.map(absolute) : absolute(tls.ca)
+  for (const option of TLS_LISTS) {
+    const list = tls[option]
+    if (list !== undefined) changed[option] = Array.isArray(list) ? list.map(absolute) : absolute(list)
+  }
   for (const option of TLS_FILES) {
     const file = tls[option]
     if (file !== undefined) changed[option] = absolute(file)

@@ -76,8 +76,8 @@ export const ERRORS = {
   },
   SERVER_UNTRUSTED: {
     retryable: true,
-    means: "The broker's certificate was not issued by a CA that we trust",
-    mend: "Give the broker's CA certificate",
+    means: "The broker's certificate was not issued by a CA that we trust, or is revoked",
+    mend: "Give the broker's CA certificate, and the revocation list that is valid now",
   },
   SERVER_NAME_MISMATCH: {
     retryable: true,

@@ -10,6 +10,8 @@ export type TlsVersion = (typeof TLS_VERSIONS)[number]
 export interface TlsSettings {
   /** CA certificates in PEM; `undefined` means Node's own list. */
   readonly ca: readonly string[] | undefined
+  /** Revocation lists in PEM that the broker's certificate is checked against; `undefined` means none. */
+  readonly crl: readonly string[] | undefined
   /** Client certificate chain in PEM. */
   readonly cert: string | undefined
   /** Private key in PEM, perhaps encrypted. */
@@ -28,6 +30,8 @@ export interface TlsSettings {
   readonly ciphers: string | undefined
   /** Colon-separated curves; `undefined` means Node's own. */
   readonly curves: string | undefined
+  /** True where the name in the broker's certificate is not verified, only who issued it. Shows in health. */
+  readonly insecureSkipHostName: boolean
   /** True where the broker's certificate is not verified. Shows in health. */
   readonly insecureSkipVerify: boolean
   /** Subject of the client certificate, for status. */

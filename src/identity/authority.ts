@@ -15,8 +15,9 @@ import {
   Name,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
-  type X509Certificate,
+  X509Certificate,
   X509CertificateGenerator,
+  X509CrlGenerator,
 } from '@peculiar/x509'
 
 import { BackhaulError } from '../contract/index.ts'
@@ -69,6 +70,16 @@ export interface IssueRequest {
   readonly notAfter?: Date
 }
 
+/** What a list of revoked certificates says. */
+export interface RevocationRequest {
+  /** The revoked certificates in PEM. */
+  readonly revoked: readonly string[]
+  /** When the list is of. @default five minutes ago */
+  readonly notBefore?: Date
+  /** When a newer one follows: it is not valid any longer then. @default 7 days from now */
+  readonly notAfter?: Date
+}
+
 /** A certificate with the key that was made for it. Holds a secret: never log one. */
 export interface IssuedCertificate {
   /** The certificate, and after it any intermediate ones, in PEM. */
@@ -87,6 +98,8 @@ export interface Authority {
    * @throws BackhaulError `INVALID_OPTIONS` when the request makes no sense.
    */
   issue(request: IssueRequest): Promise<IssuedCertificate>
+  /** Makes the list of revoked certificates, in PEM. */
+  revocationList(request: RevocationRequest): Promise<string>
 }
 
 /** See `createAuthority()` in create-authority.ts. */
@@ -114,6 +127,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
   return {
     certificatePem: pemOf(certificate),
     issue: (request) => issue(issuer, request),
+    revocationList: (request) => revoke(issuer, request),
   }
 }
 
@@ -148,6 +162,25 @@ async function issue(issuer: Issuer, request: IssueRequest): Promise<IssuedCerti
     certificatePem: pemOf(certificate),
     keyPem: KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString(),
   }
+}
+
+async function revoke(issuer: Issuer, request: RevocationRequest): Promise<string> {
+  const { notBefore, notAfter } = validityOf(request, 7 * DAY_MS)
+  const list = await X509CrlGenerator.create(
+    {
+      issuer: issuer.certificate.subjectName,
+      thisUpdate: notBefore,
+      nextUpdate: notAfter,
+      entries: request.revoked.map((pem) => ({
+        serialNumber: new X509Certificate(pem).serialNumber,
+        revocationDate: notBefore,
+      })),
+      signingKey: issuer.signingKey,
+      signingAlgorithm: issuer.signingAlgorithm,
+    },
+    webcrypto,
+  )
+  return `${list.toString('pem').replaceAll(' CRL-----', ' X509 CRL-----')}\n`
 }
 
 async function leafExtensions(

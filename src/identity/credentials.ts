@@ -7,6 +7,7 @@ import { tlsOptionsSchema } from '../kit/security-options.ts'
 import { certificatesIn, checkDates, checkPair, openBundle, openPrivateKey, subjectOf } from './key-pair.ts'
 import type { ReadOptions } from './material.ts'
 import { readMaterial, readPem, readSecret } from './material.ts'
+import { readRevocationLists } from './revocation-list.ts'
 import { checkTlsParameters } from './tls-parameters.ts'
 
 /** What credentials are made from. */
@@ -75,6 +76,11 @@ function checkTogether(tls: TlsOptions): void {
   if (tls.passphrase !== undefined && tls.passphraseFile !== undefined) {
     throw invalid('both "passphrase" and "passphraseFile" are given, leave one out')
   }
+  if (tls.crl !== undefined && tls.insecureSkipVerify) {
+    throw invalid(
+      '"crl" is given and "insecureSkipVerify" is true, so that nothing is checked, leave one out',
+    )
+  }
   const hasPassphrase = tls.passphrase !== undefined || tls.passphraseFile !== undefined
   if (hasPassphrase && tls.key === undefined && tls.pfx === undefined) {
     throw invalid('there is a passphrase and nothing that it opens, add "key" and "cert", or "pfx"')
@@ -86,11 +92,13 @@ async function tlsSettings(tls: TlsOptions, read: ReadOptions, now: () => number
   return {
     ...own,
     ca: await trustedOnes(tls.ca, read),
+    crl: tls.crl === undefined ? undefined : await readRevocationLists(tls.crl, read),
     serverName: tls.serverName,
     minVersion: tls.minVersion,
     maxVersion: tls.maxVersion,
     ciphers: tls.ciphers,
     curves: tls.curves,
+    insecureSkipHostName: tls.insecureSkipHostName,
     insecureSkipVerify: tls.insecureSkipVerify,
   }
 }

@@ -5,6 +5,7 @@ export type {
   IssuedCertificate,
   IssueRequest,
   KeyType,
+  RevocationRequest,
 } from './authority.ts'
 export { createAuthority } from './create-authority.ts'
 export type { CredentialsOptions } from './credentials.ts'

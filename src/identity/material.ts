@@ -12,13 +12,14 @@ import { BackhaulError } from '../contract/index.ts'
 const MAX_BYTES = 1024 ** 2
 
 /** An option that names key material. */
-export type MaterialOption = 'ca' | 'cert' | 'key' | 'pfx'
+export type MaterialOption = 'ca' | 'cert' | 'key' | 'pfx' | 'crl'
 
 const NOUNS: Readonly<Record<MaterialOption, string>> = {
   ca: 'CA certificate',
   cert: 'client certificate',
   key: 'private key',
   pfx: 'PKCS#12 file',
+  crl: 'revocation list',
 }
 
 /** PEM text, and what to call it in messages. */

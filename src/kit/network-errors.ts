@@ -63,7 +63,23 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ],
   INVALID_CA: ['SERVER_UNTRUSTED', 'its certificate was issued by one that is no CA, have it issued anew'],
   INVALID_PURPOSE: ['SERVER_UNTRUSTED', 'its certificate is not for servers, have it issued for serverAuth'],
-  CERT_REVOKED: ['SERVER_UNTRUSTED', 'its certificate is revoked, renew it at the broker'],
+  CERT_REVOKED: ['SERVER_UNTRUSTED', 'its certificate is revoked, have it issued anew at the broker'],
+  UNABLE_TO_GET_CRL: [
+    'SERVER_UNTRUSTED',
+    'tls.crl has no revocation list of the CA that issued its certificate, or of one above that, add it',
+  ],
+  CRL_HAS_EXPIRED: [
+    'SERVER_UNTRUSTED',
+    'a revocation list in tls.crl has ended, fetch the new one of the CA',
+  ],
+  CRL_NOT_YET_VALID: [
+    'SERVER_UNTRUSTED',
+    "a revocation list in tls.crl is not valid yet, set this machine's clock",
+  ],
+  CRL_SIGNATURE_FAILURE: [
+    'SERVER_UNTRUSTED',
+    'the signature of a revocation list in tls.crl is wrong, fetch it anew from the CA',
+  ],
   CERT_HAS_EXPIRED: [
     'SERVER_CERTIFICATE_EXPIRED',
     "its certificate has ended, renew it at the broker, or set this machine's clock",
@@ -71,6 +87,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   CERT_NOT_YET_VALID: [
     'SERVER_CERTIFICATE_EXPIRED',
     "its certificate is not valid yet, set this machine's clock, or wait",
+  ],
+  ERR_SSL_NO_SUITABLE_GROUPS: [
+    'TLS_FAILED',
+    'tls.curves names none that the highest TLS version allowed has, name X25519 or P-256 too',
   ],
   ERR_SSL_NO_CIPHER_MATCH: [
     'INVALID_OPTIONS',

@@ -19,6 +19,12 @@ export const tlsOptionsSchema = z.strictObject({
   pfx: material.optional().describe('PKCS#12 file with certificate and key, in place of cert and key'),
   passphrase: z.string().optional().describe('Passphrase of the key or the PKCS#12 file'),
   passphraseFile: material.optional().describe('File whose first line is the passphrase'),
+  crl: z
+    .union([material, z.array(material).min(1)])
+    .optional()
+    .describe(
+      'Revocation lists of the CA and of each intermediate one: PEM text, or files in PEM or DER. A revoked broker is refused',
+    ),
   serverName: material
     .optional()
     .describe('Name to verify in the certificate of the broker. Default: the host'),
@@ -26,6 +32,11 @@ export const tlsOptionsSchema = z.strictObject({
   maxVersion: z.enum(TLS_VERSIONS).default('TLSv1.3').describe('Highest TLS version'),
   ciphers: material.optional().describe('Cipher suites, in the notation of OpenSSL'),
   curves: material.optional().describe('Curves for the key exchange, separated by colons'),
+  insecureSkipHostName: flagOption
+    .default(false)
+    .describe(
+      'true: the name in the certificate of the broker is not verified, so that whoever has any certificate of the CA can be it. It shows in health',
+    ),
   insecureSkipVerify: flagOption
     .default(false)
     .describe('true: the certificate of the broker is not verified. Never in production; it shows in health'),

@@ -14,6 +14,7 @@ export function tlsFrom(
 ): TlsSettings {
   return {
     ca: ca === undefined ? undefined : [readFileSync(ca, 'utf8')],
+    crl: undefined,
     cert: pair && readFileSync(pair.cert, 'utf8'),
     key: pair && readFileSync(pair.key, 'utf8'),
     pfx: undefined,
@@ -23,6 +24,7 @@ export function tlsFrom(
     maxVersion: 'TLSv1.3',
     ciphers: undefined,
     curves: undefined,
+    insecureSkipHostName: false,
     insecureSkipVerify: false,
     ownSubject: pair && 'CN=test',
     expiresAtMs: undefined,

@@ -38,6 +38,7 @@ test('credentialsSource() gives safe defaults where nothing is named, and nothin
   assert.equal(auth, undefined)
   assert.deepEqual(tls, {
     ca: undefined,
+    crl: undefined,
     cert: undefined,
     key: undefined,
     pfx: undefined,
@@ -47,6 +48,7 @@ test('credentialsSource() gives safe defaults where nothing is named, and nothin
     maxVersion: 'TLSv1.3',
     ciphers: undefined,
     curves: undefined,
+    insecureSkipHostName: false,
     insecureSkipVerify: false,
     ownSubject: undefined,
     expiresAtMs: undefined,

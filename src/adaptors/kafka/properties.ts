@@ -56,6 +56,7 @@ export const SECURITY: Readonly<Record<string, string>> = {
   'ssl.certificate.pem': 'cert',
   'ssl.ca.location': 'ca',
   'ssl.ca.pem': 'ca',
+  'ssl.crl.location': 'crl',
   'ssl.keystore.location': 'pfx',
   'ssl.keystore.password': 'passphrase',
   'enable.ssl.certificate.verification': 'verify',
@@ -100,7 +101,7 @@ const REFUSED = words(`
   sasl.oauthbearer.config sasl.oauthbearer.extensions sasl.oauthbearer.grant.type
   sasl.oauthbearer.metadata.authentication.type sasl.oauthbearer.method sasl.oauthbearer.scope
   sasl.oauthbearer.sub.claim.name sasl.oauthbearer.token.endpoint.url share.acknowledgement.mode socket_cb
-  ssl.ca.certificate.stores ssl.certificate.verify_cb ssl.crl.location ssl.engine.id ssl.engine.location ssl.providers
+  ssl.ca.certificate.stores ssl.certificate.verify_cb ssl.engine.id ssl.engine.location ssl.providers
   ssl.sigalgs.list ssl_ca ssl_certificate ssl_engine_callback_data ssl_key stats_cb throttle_cb topic.blacklist
   transactional.id
 `)

@@ -143,6 +143,9 @@ function notTls(address: string, cause: unknown): BackhaulError {
   )
 }
 
+/** The first byte of a TLS record that is an alert: what a TLS port may answer plaintext with. */
+const TLS_ALERT = 0x15
+
 /** Whether the port answers the protocol in plaintext. */
 async function answers(request: SocketRequest, signal: AbortSignal): Promise<boolean> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)])
@@ -151,7 +154,9 @@ async function answers(request: SocketRequest, signal: AbortSignal): Promise<boo
   try {
     plain.write(request.plaintextHello ?? '')
     return await Promise.race([
-      once(plain, 'data', { signal: limited }).then(() => true),
+      once(plain, 'data', { signal: limited }).then(
+        ([chunk]) => Buffer.isBuffer(chunk) && chunk[0] !== TLS_ALERT,
+      ),
       once(plain, 'close', { signal: limited }).then(() => false),
     ])
   } catch {
@@ -196,6 +201,8 @@ function tlsOptions(settings: TlsSettings, host: string): ConnectionOptions {
     rejectUnauthorized: !settings.insecureSkipVerify,
   }
   if (settings.ca !== undefined) options.ca = [...settings.ca]
+  if (settings.crl !== undefined) options.crl = [...settings.crl]
+  if (settings.insecureSkipHostName) options.checkServerIdentity = () => undefined
   if (settings.cert !== undefined) options.cert = settings.cert
   if (settings.key !== undefined) options.key = settings.key
   if (settings.pfx !== undefined) options.pfx = Buffer.from(settings.pfx)
@@ -321,7 +328,7 @@ function factsOf(socket: TLSSocket, settings: TlsSettings): PeerTls {
     cipher: socket.getCipher().standardName,
     peer: subjectOf(socket.getPeerCertificate()),
     own: settings.ownSubject,
-    verified: socket.authorized,
+    verified: socket.authorized && !settings.insecureSkipHostName,
   }
 }
 

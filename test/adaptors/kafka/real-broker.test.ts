@@ -6,6 +6,7 @@ import { interopTests } from './interop.ts'
 import { mistakesTests } from './mistakes.ts'
 import { publishingTests } from './publishing.ts'
 import { subscribingTests } from './subscribing.ts'
+import { tlsTests } from './tls.ts'
 
 describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   let broker: KafkaBroker | undefined
@@ -21,5 +22,6 @@ describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   describe('mistakes', () => mistakesTests(started))
   describe('publishing', () => publishingTests(started))
   describe('other clients', () => interopTests(started))
+  describe('keys and TLS settings', () => tlsTests(started))
   describe('subscribing', () => subscribingTests(started))
 })
