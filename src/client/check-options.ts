@@ -2,6 +2,7 @@ import { BackhaulError, PRIORITIES } from '../contract/index.ts'
 import { suggestion } from '../kit/nearest.ts'
 import type { HandlerOptions } from './client.ts'
 import type { SendOptions } from './sending.ts'
+import type { ReadStreamOptions, WriteStreamOptions } from './stream.ts'
 
 /** Whether a value fits, and what it must be. */
 type Rule = readonly [fits: (value: unknown) => boolean, must: string]
@@ -17,24 +18,50 @@ const COUNT: Rule = [
 ]
 const SIGNAL: Rule = [(value) => value instanceof AbortSignal, 'must be an AbortSignal']
 
+const PRIORITY: Rule = [
+  (value) => PRIORITIES.some((known) => known === value),
+  `must be one of ${PRIORITIES.map((known) => `"${known}"`).join(', ')}`,
+]
+const TEXT: Rule = [(value) => typeof value === 'string' && value !== '', 'must be a text that is not empty']
+const OBJECT: Rule = [(value) => typeof value === 'object' && value !== null, 'must be an object']
+
 const SEND_RULES: Rules<SendOptions> = {
   signal: SIGNAL,
   deadlineMs: LENGTH,
   expiresAfterMs: LENGTH,
-  priority: [
-    (value) => PRIORITIES.some((known) => known === value),
-    `must be one of ${PRIORITIES.map((known) => `"${known}"`).join(', ')}`,
-  ],
+  priority: PRIORITY,
 }
 
 const SUBSCRIBE_RULES: Rules<HandlerOptions> = {
   signal: SIGNAL,
-  group: [(value) => typeof value === 'string' && value !== '', 'must be a text that is not empty'],
+  group: TEXT,
   maxInWork: COUNT,
   maxDeliveries: COUNT,
   redeliveryDelayMs: LENGTH,
   onGaveUp: [(value) => typeof value === 'function', 'must be a function'],
   concurrency: [(value) => Number.isSafeInteger(value) && COUNT[0](value), 'must be a whole number from 1'],
+}
+
+const WRITE_STREAM_RULES: Rules<WriteStreamOptions> = {
+  connect: OBJECT,
+  topic: TEXT,
+  key: [(value) => typeof value === 'string', 'must be a text'],
+  priority: PRIORITY,
+  componentId: [
+    (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+    'must be a whole number from 0',
+  ],
+  maxInFlight: COUNT,
+}
+
+const READ_STREAM_RULES: Rules<ReadStreamOptions> = {
+  connect: OBJECT,
+  group: SUBSCRIBE_RULES.group,
+  maxInWork: SUBSCRIBE_RULES.maxInWork,
+  maxDeliveries: SUBSCRIBE_RULES.maxDeliveries,
+  redeliveryDelayMs: SUBSCRIBE_RULES.redeliveryDelayMs,
+  onGaveUp: SUBSCRIBE_RULES.onGaveUp,
+  acknowledgeOnRead: [(value) => typeof value === 'boolean', 'must be true or false'],
 }
 
 /**
@@ -53,6 +80,24 @@ export function checkSendOptions(options: SendOptions): void {
  */
 export function checkSubscribeOptions(options: HandlerOptions): void {
   check(options, SUBSCRIBE_RULES, 'subscribe')
+}
+
+/**
+ * Checks the options of `createWriteStream()`.
+ *
+ * @throws BackhaulError `INVALID_OPTIONS` that names the option
+ */
+export function checkWriteStreamOptions(options: WriteStreamOptions): void {
+  check(options, WRITE_STREAM_RULES, 'write to a stream')
+}
+
+/**
+ * Checks the options of `createReadStream()`.
+ *
+ * @throws BackhaulError `INVALID_OPTIONS` that names the option
+ */
+export function checkReadStreamOptions(options: ReadStreamOptions): void {
+  check(options, READ_STREAM_RULES, 'read from a stream')
 }
 
 function check(options: object, rules: Readonly<Record<string, Rule>>, what: string): void {

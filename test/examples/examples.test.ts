@@ -9,6 +9,7 @@ import { projectRoot } from '../architecture/source.ts'
 
 const run = promisify(execFile)
 const example = join(projectRoot, 'build/examples/send-and-subscribe.js')
+const streams = join(projectRoot, 'build/examples/streams.js')
 
 test('the example of the library sends, hears its own message and closes', async () => {
   const { stdout } = await run(process.execPath, [example])
@@ -25,4 +26,9 @@ test('the example of the library tells a mistake by its code', async () => {
     assert.equal(error.code, 1)
     return true
   })
+})
+
+test('the example of streams sends its lines and reads them', async () => {
+  const { stdout } = await run(process.execPath, [streams])
+  assert.equal(stdout, 'sent 3 lines\nfirst\nsecond\nlast\n')
 })
