@@ -19,45 +19,49 @@ export async function startMosquittoSite(quick: boolean): Promise<OutageSite> {
   })
   const port = broker.port('plain')
   const proxy = await startProxy({ host: '127.0.0.1', port })
-  const inbox = await Inbox.open(port)
+  const inboxes = new Map<string, Inbox>()
   const words = ['-V', '5', '-h', '127.0.0.1', '-p', String(proxy.port), '-q', '1', '-t', 'probe', '-s']
   const dispose = async () => {
-    await inbox.close()
+    for (const inbox of inboxes.values()) await inbox.close()
     await proxy.close()
     await broker.stop()
   }
   return {
     url: `mqtt://127.0.0.1:${proxy.port}`,
     options: { options: quick ? { keepAliveSeconds: 1 } : {} },
-    topic: (label) => Promise.resolve(`outage/${label}`),
+    async topic(label) {
+      const topic = `outage/${label}`
+      inboxes.set(topic, await Inbox.open(port, topic))
+      return topic
+    },
     ...faultsOf(broker, proxy),
     answers: () => untilItWorks('mosquitto_pub', words, 'x'),
-    arrivals: (topic, count) => inbox.arrivals(topic, count),
+    arrivals: async (topic, count) => (await inboxes.get(topic)?.arrivals(count)) ?? [],
     [Symbol.asyncDispose]: dispose,
   }
 }
 
-/** What came to each topic. */
+/** What came to a topic. */
 class Inbox {
   readonly #client: MqttClient
-  readonly #topics = new Map<string, { readonly all: Arrival[]; readonly ids: Set<string> }>()
+  readonly #all: Arrival[] = []
+  readonly #ids = new Set<string>()
 
   private constructor(client: MqttClient) {
     this.#client = client
-    client.on('message', (topic, payload, { properties }) => {
+    client.on('message', (_, payload, { properties }) => {
       const id = String(properties?.userProperties?.[ID_NAME])
-      const { all, ids } = this.#of(topic)
-      ids.add(id)
-      all.push({ text: payload.toString(), id, atMs: Date.now() })
+      this.#ids.add(id)
+      this.#all.push({ text: payload.toString(), id, atMs: Date.now() })
     })
   }
 
-  static async open(port: number): Promise<Inbox> {
+  static async open(port: number, topic: string): Promise<Inbox> {
     const client = await connectAsync({
       host: '127.0.0.1',
       port,
       protocolVersion: 5,
-      clientId: 'oracle',
+      clientId: `oracle ${topic}`,
       clean: false,
       properties: { sessionExpiryInterval: 3600, receiveMaximum: 1000 },
       reconnectPeriod: 100,
@@ -66,27 +70,17 @@ class Inbox {
     // it comes back by itself
     client.on('error', () => undefined)
     const inbox = new Inbox(client)
-    await client.subscribeAsync('outage/#', { qos: 1 })
+    await client.subscribeAsync(topic, { qos: 1 })
     return inbox
   }
 
-  async arrivals(topic: string, count: number): Promise<readonly Arrival[]> {
-    const { all, ids } = this.#of(topic)
+  async arrivals(count: number): Promise<readonly Arrival[]> {
     const deadline = performance.now() + ARRIVAL_MS
-    while (ids.size < count && performance.now() < deadline) await sleep(20)
-    return all
+    while (this.#ids.size < count && performance.now() < deadline) await sleep(20)
+    return this.#all
   }
 
   async close(): Promise<void> {
     await this.#client.endAsync(true)
-  }
-
-  #of(topic: string): { readonly all: Arrival[]; readonly ids: Set<string> } {
-    let found = this.#topics.get(topic)
-    if (found === undefined) {
-      found = { all: [], ids: new Set() }
-      this.#topics.set(topic, found)
-    }
-    return found
   }
 }
