@@ -1,5 +1,6 @@
 import process from 'node:process'
 
+import { Round } from '../round.ts'
 import type { Side } from './side.ts'
 
 /*
@@ -14,23 +15,7 @@ const [sideName = '', direction = '', version = '', url = '', topic = '', bytesT
   process.argv.slice(2)
 const messages = Number(messagesText)
 
-let startedAt = 0
-let cpuBefore = process.cpuUsage()
-
-function start(): void {
-  startedAt = performance.now()
-  cpuBefore = process.cpuUsage()
-}
-
-function report(): void {
-  const { user, system } = process.cpuUsage(cpuBefore)
-  const seconds = (performance.now() - startedAt) / 1000
-  process.send?.({
-    messagesPerSecond: messages / seconds,
-    cpuMicros: (user + system) / messages,
-    rssBytes: process.memoryUsage.rss(),
-  })
-}
+const round = new Round(messages)
 
 // only the library that is measured is loaded
 async function open(): Promise<Side> {
@@ -42,21 +27,21 @@ async function open(): Promise<Side> {
 const side = await open()
 if (direction === 'publish') {
   const payload = new Uint8Array(Number(bytesText)).fill(120)
-  const round = async (): Promise<void> => {
-    start()
+  const publish = async (): Promise<void> => {
+    round.start()
     await side.publish(topic, payload, messages)
-    report()
+    round.report()
   }
-  process.on('message', () => void round())
+  process.on('message', () => void publish())
 } else {
   let received = 0
   await side.subscribe(topic, () => {
-    if (received === 0) start()
+    if (received === 0) round.start()
     received += 1
     if (received < messages) return
     received = 0
     // the acknowledgement of the last one belongs to the round
-    setImmediate(() => setImmediate(report))
+    setImmediate(() => setImmediate(() => round.report()))
   })
 }
 process.once('disconnect', () => void side.close())

@@ -1,11 +1,12 @@
 import { cpus } from 'node:os'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 import { startMosquitto } from '../../test/brokers/index.ts'
 import { idleAgentRss } from './idle-agent.ts'
-import type { Figures } from './process.ts'
-import { SideProcess } from './process.ts'
+import type { Figures } from '../process.ts'
+import { RoundProcess } from '../process.ts'
 import type { Row, SideName } from './side.ts'
 import { headLines, rowLine } from './table.ts'
 
@@ -40,23 +41,34 @@ const rows = (['publish', 'subscribe'] as const)
     return flags.only === '' || `${direction} ${version} ${bytes} `.startsWith(`${flags.only} `)
   })
 
+const CHILD = fileURLToPath(new URL('child.js', import.meta.url))
+
+function startSide(
+  side: SideName,
+  { direction, version, bytes, messages }: Row,
+  place: { readonly url: string; readonly topic: string; readonly nodeOptions: readonly string[] },
+): Promise<RoundProcess> {
+  const args = [side, direction, version, place.url, place.topic, String(bytes), String(messages)]
+  return RoundProcess.start(CHILD, args, place.nodeOptions)
+}
+
 /** One side, and for a subscriber the one who publishes to it: each a process. */
 class Runner implements AsyncDisposable {
-  readonly #measured: SideProcess
-  readonly #feeder: SideProcess | undefined
+  readonly #measured: RoundProcess
+  readonly #feeder: RoundProcess | undefined
 
-  private constructor(measured: SideProcess, feeder: SideProcess | undefined) {
+  private constructor(measured: RoundProcess, feeder: RoundProcess | undefined) {
     this.#measured = measured
     this.#feeder = feeder
   }
 
   static async start(side: SideName, row: Row, url: string): Promise<Runner> {
     const topic = `bench/${row.direction}/${side}`
-    const measured = SideProcess.start(side, row, { url, topic, nodeOptions })
+    const measured = startSide(side, row, { url, topic, nodeOptions })
     if (row.direction === 'publish') return new Runner(await measured, undefined)
     // both sides get the same bytes, from the same publisher
     const feeding: Row = { ...row, direction: 'publish' }
-    const feeder = SideProcess.start('backhaul', feeding, { url, topic, nodeOptions: [] })
+    const feeder = startSide('backhaul', feeding, { url, topic, nodeOptions: [] })
     return new Runner(await measured, await feeder)
   }
 

@@ -1,4 +1,5 @@
-import type { Figures } from './process.ts'
+import { median } from '../median.ts'
+import type { Figures } from '../process.ts'
 import type { Row, SideName } from './side.ts'
 
 const COLUMNS = [
@@ -35,11 +36,4 @@ function line(cells: readonly string[]): string {
 
 function sizeText(bytes: number): string {
   return bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KB`
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const low = sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN
-  const high = sorted[Math.ceil((sorted.length - 1) / 2)] ?? NaN
-  return (low + high) / 2
 }

@@ -135,9 +135,14 @@ export class Client implements AsyncDisposable {
    * `NOT_AUTHORIZED`, `REFUSED` by the broker; `OUTBOX_FULL`, `EXPIRED`, `CLOSED`; `TIMEOUT` when the deadline passed
    * before it went out, `DELIVERY_UNKNOWN` when it passed afterwards.
    */
-  async send(message: OutboundMessage, options: SendOptions = NO_OPTIONS): Promise<Receipt> {
-    if (options !== NO_OPTIONS) checkSendOptions(options)
-    return this.#send(this.#check(message), options)
+  send(message: OutboundMessage, options: SendOptions = NO_OPTIONS): Promise<Receipt> {
+    // not `async`: that would make another promise for each message
+    try {
+      if (options !== NO_OPTIONS) checkSendOptions(options)
+      return this.#send(this.#check(message), options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**

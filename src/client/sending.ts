@@ -19,18 +19,18 @@ export interface SendOptions {
 }
 
 /** Resolves once the outbox holds the message: the receipt learns later what became of it. */
-export function store(
+export async function store(
   pump: Pump,
   message: Message,
   options: SendOptions,
   now: () => number,
 ): Promise<Receipt> {
-  return inTime(pump, message, options, (limits) => {
-    const receipt = new StoredReceipt(message.id)
-    const how = { ...addOptions(options, now), ...limits, weak: true }
-    const safe = pump.add(message, how, receipt.settled)
-    return safe === undefined ? Promise.resolve(receipt) : safe.then(() => receipt)
-  })
+  if (isLimited(options)) {
+    return inTime(pump, message, options, (limits) =>
+      storeNow(pump, message, addOptions(options, now, limits, true)),
+    )
+  }
+  return storeNow(pump, message, addOptions(options, now, NO_LIMITS, true))
 }
 
 /** Resolves once the broker has acknowledged the message. */
@@ -40,33 +40,46 @@ export function deliver(
   options: SendOptions,
   now: () => number,
 ): Promise<Receipt> {
-  return inTime(
-    pump,
-    message,
-    options,
-    (limits) =>
-      new Promise((resolve, reject) => {
-        const how = { ...addOptions(options, now), ...limits }
-        const accepted = pump.add(message, how, (error) => {
-          if (error === undefined) resolve(new DeliveredReceipt(message.id))
-          else reject(error)
-        })
-        accepted?.catch(reject)
-      }),
-  )
+  if (isLimited(options)) {
+    return inTime(pump, message, options, (limits) =>
+      deliverNow(pump, message, addOptions(options, now, limits, false)),
+    )
+  }
+  return deliverNow(pump, message, addOptions(options, now, NO_LIMITS, false))
 }
 
-/**
- * Gives up at the deadline or by the signal; what is not on its way then is withdrawn. Where there is neither it costs
- * nothing.
- */
+async function storeNow(pump: Pump, message: Message, options: AddOptions): Promise<Receipt> {
+  const receipt = new StoredReceipt(message.id)
+  const safe = pump.add(message, options, receipt.settled)
+  if (safe !== undefined) await safe
+  return receipt
+}
+
+function deliverNow(pump: Pump, message: Message, options: AddOptions): Promise<Receipt> {
+  return new Promise((resolve, reject) => {
+    const accepted = pump.add(message, options, (error) => {
+      if (error === undefined) resolve(new DeliveredReceipt(message.id))
+      else reject(error)
+    })
+    accepted?.catch(reject)
+  })
+}
+
+type SendLimits = Pick<AddOptions, 'signal' | 'ticket'>
+const NO_LIMITS: SendLimits = { signal: undefined, ticket: undefined }
+
+/** Whether someone may give up waiting: where not, nothing is set up for it. */
+function isLimited({ signal, deadlineMs }: SendOptions): boolean {
+  return signal !== undefined || deadlineMs !== undefined
+}
+
+/** Gives up at the deadline or by the signal; what is not on its way then is withdrawn. */
 function inTime(
   pump: Pump,
   message: Message,
   { signal, deadlineMs }: SendOptions,
-  send: (limits?: Pick<AddOptions, 'signal' | 'ticket'>) => Promise<Receipt>,
+  send: (limits: SendLimits) => Promise<Receipt>,
 ): Promise<Receipt> {
-  if (signal === undefined && deadlineMs === undefined) return send()
   if (signal?.aborted === true) throw aborted(signal.reason)
   const ticket = new Ticket()
   const room = new AbortController()
@@ -87,17 +100,19 @@ function inTime(
         ? undefined
         : systemClock.after(deadlineMs, () => giveUp(tooLate(message, ticket.wentOut)))
     signal?.addEventListener('abort', onAbort)
-    // whatever it throws at once is a rejection too
-    const sent = new Promise<Receipt>((settle) => settle(send({ signal: room.signal, ticket })))
-    sent.finally(end).then(resolve, reject)
+    send({ signal: room.signal, ticket }).finally(end).then(resolve, reject)
   })
 }
 
-function addOptions({ priority, expiresAfterMs }: SendOptions, now: () => number): AddOptions {
-  return {
-    priority,
-    expiresAtMs: expiresAfterMs === undefined ? undefined : now() + expiresAfterMs,
-  }
+/** One shape for all messages, spelled out: objects made by spreading are slow to make and slow to read. */
+function addOptions(
+  { priority, expiresAfterMs }: SendOptions,
+  now: () => number,
+  { signal, ticket }: SendLimits,
+  weak: boolean,
+): AddOptions {
+  const expiresAtMs = expiresAfterMs === undefined ? undefined : now() + expiresAfterMs
+  return { priority, expiresAtMs, signal, ticket, weak }
 }
 
 function tooLate({ topic, id }: Message, wentOut: boolean): BackhaulError {

@@ -1,14 +1,11 @@
 import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 
 import { z } from 'zod'
 
-import { AsyncQueue } from '../../src/kit/async-queue.ts'
-import type { Row, SideName } from './side.ts'
+import { AsyncQueue } from '../src/kit/async-queue.ts'
 
-const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
 /** A round that takes longer is given up: something is broken. */
 const ROUND_MS = 60_000
 
@@ -20,8 +17,8 @@ const figuresSchema = z.object({
 /** What one round took. CPU in microseconds a message: user and system together, of all threads of the process. */
 export type Figures = z.output<typeof figuresSchema>
 
-/** One side of a row in a process of its own. */
-export class SideProcess implements AsyncDisposable {
+/** A process that is measured round by round: it says `ready`, then the figures of each round. */
+export class RoundProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #messages = new AsyncQueue<unknown>()
 
@@ -33,20 +30,18 @@ export class SideProcess implements AsyncDisposable {
     })
   }
 
-  /** Starts it, and waits until it is connected. `nodeOptions` are flags for Node itself. */
+  /** Starts a program, and waits until it is ready. `nodeOptions` are flags for Node itself. */
   static async start(
-    side: SideName,
-    row: Row,
-    place: { readonly url: string; readonly topic: string; readonly nodeOptions: readonly string[] },
-  ): Promise<SideProcess> {
-    const { direction, version, bytes, messages } = row
-    const args = [side, direction, version, place.url, place.topic, String(bytes), String(messages)]
-    const started = new SideProcess(fork(CHILD, args, { execArgv: [...place.nodeOptions] }))
+    program: string,
+    args: readonly string[],
+    nodeOptions: readonly string[],
+  ): Promise<RoundProcess> {
+    const started = new RoundProcess(fork(program, args, { execArgv: [...nodeOptions] }))
     await started.#next()
     return started
   }
 
-  /** Lets a publisher publish one round. */
+  /** Lets it begin one round. */
   go(): void {
     this.#child.send('go')
   }
