@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { durationOption, flagOption, integerOption } from '../kit/options.ts'
-import { authOptionsSchema, tlsOptionsSchema } from '../kit/security-options.ts'
+import { authInputSchema, tlsOptionsSchema } from '../kit/security-options.ts'
 
 /** The `outbox` block: what `send()` accepts while the broker is away, and what happens at the limit. */
 export const outboxOptionsSchema = z.strictObject({
@@ -68,7 +68,7 @@ export type OutboxOptions = z.output<typeof outboxOptionsSchema>
 /** Everything that a connection can be told beside its address: the object form of `connect()` and of the file. */
 export const connectionOptionsSchema = z.strictObject({
   tls: tlsOptionsSchema.optional().describe('TLS settings; naming any demands an address with TLS'),
-  auth: authOptionsSchema.optional().describe('User and password'),
+  auth: authInputSchema.optional().describe('User and password, or a token'),
   options: z
     .record(z.string(), z.unknown())
     .default({})

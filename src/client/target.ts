@@ -5,7 +5,7 @@ import { BackhaulError } from '../contract/index.ts'
 import { credentialsSource } from '../identity/index.ts'
 import { parseAddress } from '../kit/address.ts'
 import { readOptions } from '../kit/options.ts'
-import { authOptionsSchema, tlsOptionsSchema } from '../kit/security-options.ts'
+import { authInputSchema, tlsOptionsSchema } from '../kit/security-options.ts'
 import { schemeOf } from './adaptors.ts'
 import type { ConnectionOptions, ConnectionOptionsInput } from './options.ts'
 import { connectionOptionsSchema } from './options.ts'
@@ -64,6 +64,18 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
       },
     )
   }
+  if (options.share && options.auth?.token !== undefined) {
+    throw new BackhaulError(
+      'INVALID_OPTIONS',
+      `Cannot use the options of "${address.display}": nobody can tell whether two functions give equal tokens, leave out "share", or use "tokenCommand" for "token"`,
+      undefined,
+      {
+        problems: [
+          problem('share', 'does not go with "auth.token", leave one out, or use auth.tokenCommand'),
+        ],
+      },
+    )
+  }
   refusePlaintextPassword(address, options, scheme.network && !scheme.secure)
   // an adaptor takes what its own options() gave: the registry holds adaptors of many option types
   const adaptor: Adaptor = await scheme.load()
@@ -103,7 +115,7 @@ function authOf(address: Address, input: ConnectionOptionsInput): unknown {
     )
   }
   return readOptions(
-    authOptionsSchema,
+    authInputSchema,
     { user: address.user, ...(address.password !== undefined && { password: address.password }) },
     `the user in "${address.display}"`,
   )

@@ -18,6 +18,7 @@ type Connection = Pick<Config['connections'][string], 'tls' | 'auth'> & {
 }
 type Outbox = Config['connections'][string]['outbox']
 type Tls = NonNullable<Connection['tls']>
+type Auth = NonNullable<Connection['auth']>
 
 const TLS_LISTS = ['ca', 'crl'] as const
 const TLS_FILES = ['cert', 'key', 'pfx', 'passphraseFile'] as const
@@ -35,6 +36,8 @@ export function connectionFiles({ tls, auth, outbox }: Connection): NamedFile[] 
   }
   for (const option of TLS_FILES) add(['tls', option], tls?.[option])
   add(['auth', 'passwordFile'], auth?.passwordFile)
+  const program = auth?.tokenCommand?.[0]
+  if (program?.includes('/') === true) add(['auth', 'tokenCommand', 0], program)
   add(['outbox', 'keyFile'], outbox?.keyFile)
   return files
 }
@@ -63,9 +66,7 @@ export function withAbsoluteFiles(config: Config, folder: string): Config {
       ...connection,
       ...(tls !== undefined && { tls: absoluteTls(tls, absolute) }),
       outbox: absoluteOutbox(connection.outbox, folder),
-      ...(auth?.passwordFile !== undefined && {
-        auth: { ...auth, passwordFile: absolute(auth.passwordFile) },
-      }),
+      ...(auth !== undefined && { auth: absoluteAuth(auth, folder) }),
     }
     return [name, changed] as const
   })
@@ -92,6 +93,16 @@ function absoluteOutbox(outbox: Outbox, folder: string): Outbox {
     ...outbox,
     ...(path !== undefined && { path: resolve(folder, path) }),
     ...(keyFile !== undefined && { keyFile: resolve(folder, keyFile) }),
+  }
+}
+
+function absoluteAuth(auth: Auth, folder: string): Auth {
+  const { passwordFile, tokenCommand } = auth
+  const [program = '', ...words] = tokenCommand ?? []
+  return {
+    ...auth,
+    ...(passwordFile !== undefined && { passwordFile: resolve(folder, passwordFile) }),
+    ...(program.includes('/') && { tokenCommand: [resolve(folder, program), ...words] }),
   }
 }
 

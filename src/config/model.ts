@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { connectionOptionsSchema, outboxOptionsSchema } from '../client/options.ts'
 import { converterOption, inputSchemaOption, payloadOption } from '../codec/options.ts'
 import { flagOption, integerOption } from '../kit/options.ts'
+import { authOptionsSchema } from '../kit/security-options.ts'
 
 /** What may stand for a name that other parts of the file refer to. */
 const name = z
@@ -13,14 +14,14 @@ const name = z
   )
 const text = z.string().min(1)
 
-const { tls, auth, options, allowPlaintextCredentials, maxRetries } = connectionOptionsSchema.shape
+const { tls, options, allowPlaintextCredentials, maxRetries } = connectionOptionsSchema.shape
 
 const connectionSchema = z.strictObject({
   url: text.describe(
     'Address of the broker, for example `mqtts://broker.example:8883`. Options of the protocol may stand in its query',
   ),
   tls,
-  auth,
+  auth: authOptionsSchema.optional().describe('User and password, or a token'),
   options,
   outbox: outboxOptionsSchema
     .prefault({})

@@ -17,6 +17,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'LINK_LOST',
   'REFUSED',
   'PROTOCOL_ERROR',
+  'TOKEN_FAILED',
   'CLOSED',
   'ABORTED',
   'INTERNAL',

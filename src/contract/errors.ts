@@ -134,6 +134,11 @@ export const ERRORS = {
     means: 'The broker refused the user, password or client id',
     mend: 'Check the credentials at both sides',
   },
+  TOKEN_FAILED: {
+    retryable: true,
+    means: 'No token for the broker could be had: the command or function that gives it failed',
+    mend: 'Run the command by hand; it is called again at each dial',
+  },
   NOT_AUTHORIZED: {
     retryable: true,
     means: 'The broker does not let this identity do this',

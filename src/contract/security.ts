@@ -42,9 +42,9 @@ export interface TlsSettings {
 
 /** User and password for a broker. Holds a secret: never log one. */
 export interface Auth {
-  /** The user's name. */
+  /** The user's name; empty where a token says who it is. */
   readonly user: string
-  /** The password. */
+  /** The password, or the token. */
   readonly password: string | undefined
 }
 

@@ -8,6 +8,7 @@ import { certificatesIn, checkDates, checkPair, openBundle, openPrivateKey, subj
 import type { ReadOptions } from './material.ts'
 import { readMaterial, readPem, readSecret } from './material.ts'
 import { readRevocationLists } from './revocation-list.ts'
+import { tokenByCommand, tokenByFunction } from './token.ts'
 import { checkTlsParameters } from './tls-parameters.ts'
 
 /** What credentials are made from. */
@@ -26,7 +27,7 @@ export interface CredentialsOptions {
 
 /**
  * Makes the function that a connection asks for credentials at each dial. It reads every file anew, so that a renewed
- * certificate takes effect at the next dial, and checks all it reads. It throws `BackhaulError` with `FILE_UNREADABLE`, `KEY_INVALID`,
+ * certificate takes effect at the next dial, asks for a token anew, and checks all it reads. It throws `BackhaulError` with `FILE_UNREADABLE`, `KEY_INVALID`,
  * `PASSPHRASE_MISSING`, `PASSPHRASE_WRONG`, `KEY_MISMATCH`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_NOT_YET_VALID` or
  * `ABORTED`; no error ever holds a secret.
  *
@@ -44,9 +45,7 @@ export function credentialsSource(options: CredentialsOptions): CredentialsSourc
     checkTogether(tls)
     checkTlsParameters(tls)
   }
-  if (auth?.password !== undefined && auth.passwordFile !== undefined) {
-    throw invalid('both "password" and "passwordFile" are given, leave one out')
-  }
+  if (auth !== undefined) checkOneSecret(auth)
   const baseFolder = options.baseFolder ?? process.cwd()
   return async (signal): Promise<Credentials> => {
     try {
@@ -61,6 +60,13 @@ export function credentialsSource(options: CredentialsOptions): CredentialsSourc
       throw new BackhaulError('ABORTED', 'Cannot read the credentials: the caller gave up, call again', error)
     }
   }
+}
+
+function checkOneSecret(auth: AuthOptions): void {
+  const names = ['password', 'passwordFile', 'tokenCommand', 'token'] as const
+  const given = names.filter((name) => auth[name] !== undefined)
+  if (given.length < 2) return
+  throw invalid(`both "${given[0]}" and "${given[1]}" are given, leave one out`)
 }
 
 function checkTogether(tls: TlsOptions): void {
@@ -152,11 +158,15 @@ async function trustedOnes(ca: TlsOptions['ca'], read: ReadOptions): Promise<rea
 }
 
 async function authOf(auth: AuthOptions, read: ReadOptions): Promise<Auth> {
-  const { user, password, passwordFile } = auth
-  return {
-    user,
-    password: passwordFile === undefined ? password : await readSecret('passwordFile', passwordFile, read),
-  }
+  return { user: auth.user ?? '', password: await secretOf(auth, read) }
+}
+
+async function secretOf(auth: AuthOptions, read: ReadOptions): Promise<string | undefined> {
+  const { password, passwordFile, tokenCommand, token, tokenTimeoutMs } = auth
+  if (passwordFile !== undefined) return readSecret('passwordFile', passwordFile, read)
+  if (tokenCommand !== undefined) return tokenByCommand(tokenCommand, tokenTimeoutMs, read)
+  if (token !== undefined) return tokenByFunction(token, tokenTimeoutMs, read.signal)
+  return password
 }
 
 function invalid(state: string): BackhaulError {

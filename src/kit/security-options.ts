@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { TLS_VERSIONS } from '../contract/index.ts'
-import { flagOption } from './options.ts'
+import { durationOption, flagOption } from './options.ts'
 
 const material = z.string().min(1)
 
@@ -45,12 +45,44 @@ export const tlsOptionsSchema = z.strictObject({
 /** The checked form of {@link tlsOptionsSchema}. */
 export type TlsOptions = z.output<typeof tlsOptionsSchema>
 
-/** The `auth` block of every connection. */
-export const authOptionsSchema = z.strictObject({
-  user: z.string().min(1).describe('Name of the user'),
+const authShape = {
+  user: z.string().min(1).optional().describe('Name of the user. Needed, unless a token says who it is'),
   password: z.string().optional().describe('Password; better by passwordFile or a reference'),
   passwordFile: material.optional().describe('File whose first line is the password'),
-})
+  tokenCommand: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe(
+      'Program and its arguments, run without a shell at each dial: the first line that it prints is the token (OAUTHBEARER of Kafka), or the password',
+    ),
+  tokenTimeoutMs: durationOption(1, 600_000).default(10_000).describe('How long a token may take'),
+}
 
-/** The checked form of {@link authOptionsSchema}. */
-export type AuthOptions = z.output<typeof authOptionsSchema>
+/** The `auth` block of a connection in a file. */
+export const authOptionsSchema = z.strictObject(authShape).superRefine(needsUser)
+
+/** The `auth` block of `connect()`. */
+export const authInputSchema = z
+  .strictObject({
+    ...authShape,
+    token: z
+      .custom<TokenSource>((value) => typeof value === 'function', 'must be a function')
+      .optional()
+      .describe('Gives the token, or the password, of each dial'),
+  })
+  .superRefine(needsUser)
+
+/** Gives the token of one dial; the signal says that nobody waits for it any more. */
+export type TokenSource = (signal: AbortSignal) => string | Promise<string>
+
+/** The checked form of {@link authInputSchema}. */
+export type AuthOptions = z.output<typeof authInputSchema>
+
+function needsUser(
+  { user, tokenCommand, token }: { user?: unknown; tokenCommand?: unknown; token?: unknown },
+  context: z.RefinementCtx,
+): void {
+  if (user !== undefined || tokenCommand !== undefined || token !== undefined) return
+  context.addIssue({ code: 'invalid_type', expected: 'string', path: ['user'], input: undefined })
+}

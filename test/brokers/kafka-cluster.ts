@@ -12,6 +12,7 @@ import { prepareNode } from './kafka-node.ts'
 import type { KafkaListener, ListenerPorts } from './kafka-settings.ts'
 import { layOut } from './kafka.ts'
 import { freePorts } from './ports.ts'
+import { createTokenIssuer } from './token-issuer.ts'
 
 const NODES = [1, 2, 3] as const
 
@@ -60,6 +61,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
   }
   let admin: KafkaAdmin | undefined
   try {
+    const tokens = createTokenIssuer()
     const controllers = await freePorts(NODES.length)
     const places: ListenerPorts[][] = []
     for (const node of NODES) {
@@ -68,7 +70,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
       const own = join(folder, String(node))
       await mkdir(own)
       const base = { folder: own, listeners, node, controllers, pki, server: pki.server }
-      processes.set(node, await prepareNode({ ...base, users: {}, settings: THREE_COPIES }, jars))
+      processes.set(node, await prepareNode({ ...base, users: {}, tokens, settings: THREE_COPIES }, jars))
     }
     await Promise.all([...processes.values()].map((server) => server.start()))
     const hosts = (kind: KafkaListener) =>

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { BrokerProcess } from './broker-process.ts'
 import { javaCommand } from './kafka-jars.ts'
 import type { KafkaSite } from './kafka-settings.ts'
-import { writeKafkaFiles } from './kafka-settings.ts'
+import { keysOf, writeKafkaFiles } from './kafka-settings.ts'
 
 /** Starting takes about 4 s on a quiet machine; after a kill the old registration must end first. */
 const START_TIMEOUT_MS = 60_000
@@ -16,7 +16,8 @@ const JVM = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare
 export async function prepareNode(site: KafkaSite, jars: string): Promise<BrokerProcess> {
   const config = await writeKafkaFiles(site)
   const logging = `-Dlog4j2.configurationFile=file:${join(site.folder, 'log4j2.properties')}`
-  const java = [...JVM, logging, '-cp', join(jars, '*')]
+  const keys = `-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${keysOf(site.folder)}`
+  const java = [...JVM, logging, keys, '-cp', join(jars, '*')]
   await format(java, config, site.users)
   return new BrokerProcess({
     name: `kafka node ${site.node}`,

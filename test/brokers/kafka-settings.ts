@@ -2,12 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { PairFiles, TestPki } from '../pki.ts'
+import type { TokenIssuer } from './token-issuer.ts'
 
 /**
  * Kinds of listener of Kafka: plaintext (its anonymous client may do everything), TLS, TLS that demands a client certificate,
- * and passwords with and without TLS.
+ * passwords with and without TLS, and tokens over TLS.
  */
-export const KAFKA_LISTENERS = ['plain', 'tls', 'mutual', 'saslTls', 'saslPlain'] as const
+export const KAFKA_LISTENERS = ['plain', 'tls', 'mutual', 'saslTls', 'saslPlain', 'oauth'] as const
 /** One of {@link KAFKA_LISTENERS}. */
 export type KafkaListener = (typeof KAFKA_LISTENERS)[number]
 
@@ -37,6 +38,8 @@ export interface KafkaSite {
   readonly server: PairFiles
   /** Passwords by user, for PLAIN. SCRAM has its own, written when the folder is formatted. */
   readonly users: Readonly<Record<string, string>>
+  /** Who signs the tokens that it takes. */
+  readonly tokens: TokenIssuer
   /** Further lines of the configuration. */
   readonly settings: Readonly<Record<string, string | number | boolean>>
 }
@@ -47,6 +50,7 @@ const PROTOCOLS: Readonly<Record<KafkaListener, string>> = {
   mutual: 'SSL',
   saslTls: 'SASL_SSL',
   saslPlain: 'SASL_PLAINTEXT',
+  oauth: 'SASL_SSL',
 }
 
 /** Writes the files of a broker and gives the path of its configuration. */
@@ -56,6 +60,7 @@ export async function writeKafkaFiles(site: KafkaSite): Promise<string> {
   const store = await Promise.all([readFile(server.key, 'utf8'), readFile(server.cert, 'utf8')])
   await writeFile(join(folder, 'store.pem'), store.join('\n'), { mode: 0o600 })
   await writeFile(join(folder, 'ca.pem'), await readFile(pki.ca, 'utf8'))
+  await writeFile(join(folder, 'jwks.json'), site.tokens.keys)
   await writeFile(join(folder, 'log4j2.properties'), LOGGING)
   const lines = Object.entries({ ...settingsOf(site), ...site.settings })
   const path = join(folder, 'server.properties')
@@ -129,7 +134,21 @@ function saslSettings(site: KafkaSite): Record<string, string> {
       lines[`${prefix}.${mechanism}.sasl.jaas.config`] = `${modules}.scram.ScramLoginModule required;`
     }
   }
-  return lines
+  const oauth = `listener.name.${nameOf('oauth').toLowerCase()}`
+  const validator = `${modules}.oauthbearer.OAuthBearerValidatorCallbackHandler`
+  return {
+    ...lines,
+    [`${oauth}.sasl.enabled.mechanisms`]: 'OAUTHBEARER',
+    [`${oauth}.oauthbearer.sasl.jaas.config`]: `${modules}.oauthbearer.OAuthBearerLoginModule required;`,
+    [`${oauth}.oauthbearer.sasl.server.callback.handler.class`]: validator,
+    [`${oauth}.sasl.oauthbearer.jwks.endpoint.url`]: keysOf(site.folder),
+    [`${oauth}.sasl.oauthbearer.expected.audience`]: 'kafka',
+  }
+}
+
+/** The address of the keys that tokens are verified by. The JVM must be told that it may be read. */
+export function keysOf(folder: string): string {
+  return `file://${join(folder, 'jwks.json')}`
 }
 
 function nameOf(kind: KafkaListener): string {

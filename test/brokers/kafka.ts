@@ -15,6 +15,8 @@ import { prepareNode, runTool } from './kafka-node.ts'
 import type { KafkaListener, KafkaSite, ListenerPorts } from './kafka-settings.ts'
 import { KAFKA_LISTENERS } from './kafka-settings.ts'
 import { freePorts } from './ports.ts'
+import type { TokenClaims } from './token-issuer.ts'
+import { createTokenIssuer } from './token-issuer.ts'
 
 export type { KafkaListener } from './kafka-settings.ts'
 
@@ -44,6 +46,8 @@ export interface KafkaBroker extends Omit<TestBroker, 'port' | 'url' | 'pki'> {
   url(kind: KafkaListener): string
   /** The proxy before a listener that was asked for. */
   proxy(kind: KafkaListener): FaultProxy
+  /** Makes a token for the listener "oauth". */
+  token(claims: TokenClaims): string
   /** Runs one of Kafka's own command-line tools by its class; resolves to what it printed. */
   tool(className: string, words: readonly string[], input?: string): Promise<string>
 }
@@ -73,6 +77,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
       pki,
       server: options.server ?? pki.server,
       users,
+      tokens: createTokenIssuer(),
       settings,
     }
     const server = await prepareNode(site, jars)
@@ -140,6 +145,7 @@ function brokerOf({ server, site, proxies, jars, cleanUp }: Parts): KafkaBroker 
       if (found === undefined) throw new Error(`The listener "${kind}" has no proxy: ask for it in proxied`)
       return found
     },
+    token: (claims) => site.tokens.token(claims),
     tool: (className, words, input) => runTool(jars, className, words, input),
     waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
     stop,

@@ -7,6 +7,7 @@ import { mistakesTests } from './mistakes.ts'
 import { publishingTests } from './publishing.ts'
 import { subscribingTests } from './subscribing.ts'
 import { tlsTests } from './tls.ts'
+import { tokenTests } from './tokens.ts'
 
 describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   let broker: KafkaBroker | undefined
@@ -23,5 +24,6 @@ describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   describe('publishing', () => publishingTests(started))
   describe('other clients', () => interopTests(started))
   describe('keys and TLS settings', () => tlsTests(started))
+  describe('tokens', () => tokenTests(started))
   describe('subscribing', () => subscribingTests(started))
 })

@@ -138,6 +138,14 @@ export class Cluster {
       return await this.#open(place, limit)
     } catch (error) {
       if (this.#closed !== undefined) throw linkLost(nameOf(place), this.#closed)
+      if (
+        this.options.sasl === 'OAUTHBEARER' &&
+        error instanceof Failure &&
+        error.code === 'BAD_CREDENTIALS'
+      ) {
+        // the token was good when the link began, and may have ended since
+        throw linkLost(nameOf(place), error)
+      }
       throw advertised(place, this.first.address, error)
     }
   }

@@ -30,6 +30,14 @@ export async function authenticate(
   mechanism: SaslMechanism,
   auth: Auth,
 ): Promise<void> {
+  if (mechanism !== 'OAUTHBEARER' && auth.user === '') {
+    throw new BackhaulError(
+      'INVALID_OPTIONS',
+      `Cannot log in at ${connection.address}: ${mechanism} wants a user, and there is none, give auth.user, or set sasl to OAUTHBEARER for a token`,
+      undefined,
+      { scope: 'link' },
+    )
+  }
   const { saslHandshakeV1: handshake } = driver
   const answer = await connection.request(handshake, [mechanism], { rigid: true, rigidAnswer: true })
   if (answer.errorCode !== 0) throw refusedHandshake(driver, connection, mechanism, answer)
