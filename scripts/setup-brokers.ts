@@ -14,7 +14,11 @@ const PACKAGES: Readonly<Record<string, string>> = {
   java: 'openjdk-17-jre-headless',
   mvn: 'maven',
   kcat: 'kcat',
+  'rabbitmq-server': 'rabbitmq-server',
+  'amqp-publish': 'amqp-tools',
 }
+/** Packages that come with a service of their own name. */
+const SERVICES = ['mosquitto', 'rabbitmq-server']
 /** A package's installation asks this program whether it may start its service: 101 means no. */
 const POLICY = '/usr/sbin/policy-rc.d'
 
@@ -64,7 +68,6 @@ function withoutServices(task: () => void): void {
   } finally {
     if (isOurs) rmSync(POLICY, { force: true })
   }
-  if (wanted.includes('mosquitto') && findCommand('systemctl') !== undefined) {
-    spawnSync('systemctl', ['disable', 'mosquitto'])
-  }
+  if (findCommand('systemctl') === undefined) return
+  for (const service of SERVICES) if (wanted.includes(service)) spawnSync('systemctl', ['disable', service])
 }

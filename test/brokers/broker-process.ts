@@ -4,8 +4,6 @@ import { EventEmitter, once } from 'node:events'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 
-const STOP_PATIENCE_MS = 5000
-
 /** How a broker is started. */
 export interface BrokerCommand {
   /** For messages. */
@@ -14,10 +12,14 @@ export interface BrokerCommand {
   readonly command: string
   /** Its arguments. */
   readonly args: readonly string[]
+  /** Its environment. @default that of this process */
+  readonly env?: NodeJS.ProcessEnv
   /** The line that says that all ports listen. */
   readonly ready: RegExp
   /** How long that line may take, in milliseconds. @default 10_000 */
   readonly readyTimeoutMs?: number
+  /** How long its orderly end may take, in milliseconds. @default 5000 */
+  readonly stopTimeoutMs?: number
 }
 
 /** A broker as a child process: its log, its signals, its end. It never outlives the process that started it. */
@@ -40,9 +42,9 @@ export class BrokerProcess {
 
   /** Starts it and waits until it is ready. */
   async start(): Promise<void> {
-    const { command, args, ready, readyTimeoutMs = 10_000 } = this.#command
+    const { command, args, ready, readyTimeoutMs = 10_000, env = process.env } = this.#command
     const from = this.log.length
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
     this.#child = child
     process.on('exit', this.#killAtExit)
     const take = (line: string) => {
@@ -83,11 +85,11 @@ export class BrokerProcess {
     }
   }
 
-  /** Asks it to end, and insists after 5 s. */
+  /** Asks it to end, and insists after `stopTimeoutMs`. */
   async stop(): Promise<void> {
     const child = this.#child
     if (child === undefined) return
-    const insist = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS)
+    const insist = setTimeout(() => child.kill('SIGKILL'), this.#command.stopTimeoutMs ?? 5000)
     // a halted process takes SIGTERM only when it goes on
     child.kill('SIGTERM')
     child.kill('SIGCONT')
