@@ -181,13 +181,16 @@ export class Agent {
       journal: this.#journal,
     })
     const nextId = ulids(() => this.#clock.now())
-    for (const { connection, topics, replyTopic, policy } of this.#config.commands) {
+    for (const { connection, topics, replyTopic, policy, format, group, sensors } of this.#config.commands) {
       this.#channels.push(
         new CommandChannel({
           connection,
           client: this.#uplink(connection).client,
           topics: topics.map((topic) => topic.replaceAll('{device}', deviceId)),
-          replyTopic: replyTopic.replaceAll('{device}', deviceId),
+          replyTopic: replyTopic?.replaceAll('{device}', deviceId),
+          format,
+          group,
+          sensors,
           allow: policy?.allow,
           dispatcher,
           journal: this.#journal,

@@ -1,8 +1,8 @@
 import type { Answer, CommandJournal, Dispatcher } from '../actions/index.ts'
 import { answerOf } from '../actions/index.ts'
 import type { Client } from '../client/index.ts'
-import type { Reply } from '../codec/index.ts'
-import { decodeCommand, encodeReply } from '../codec/index.ts'
+import type { DecodedCommand, ReceivedCommand, RecordingCommand, Reply } from '../codec/index.ts'
+import { decodeCommand, encodeReply, readRecordingCommand } from '../codec/index.ts'
 import type { Clock, Delivery, Logger } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import type { CommandHealth } from './health.ts'
@@ -23,8 +23,14 @@ export interface CommandChannelParts {
   readonly client: Client
   /** Where commands arrive. */
   readonly topics: readonly string[]
-  /** Where replies go. */
-  readonly replyTopic: string
+  /** Where replies go; `undefined`: nobody wants them. */
+  readonly replyTopic: string | undefined
+  /** What commands look like. @default 'backhaul' */
+  readonly format?: 'backhaul' | 'deepstream' | undefined
+  /** Members of one group share the commands between them. */
+  readonly group?: string | undefined
+  /** Of DeepStream's commands: the number of each sensor by its id. */
+  readonly sensors?: Readonly<Record<string, number>> | undefined
   /** The commands that may come this way; `undefined` for all. */
   readonly allow: readonly string[] | undefined
   /** Carries commands out. */
@@ -91,12 +97,12 @@ export class CommandChannel {
   }
 
   async #serve(signal: AbortSignal): Promise<void> {
-    const { client, topics, connection, logger } = this.#parts
+    const { client, topics, connection, logger, group } = this.#parts
     // the signal ends only the wait for the broker: what has been taken is still answered and acknowledged
     const subscribing = new AbortController()
     const giveUp = () => subscribing.abort()
     signal.addEventListener('abort', giveUp)
-    const options = { concurrency: CONCURRENCY, signal: subscribing.signal }
+    const options = { concurrency: CONCURRENCY, signal: subscribing.signal, group }
     const subscription = await client
       .subscribe(topics, (delivery) => this.#take(delivery), options)
       .finally(() => signal.removeEventListener('abort', giveUp))
@@ -135,11 +141,11 @@ export class CommandChannel {
   /** A reply goes out under the same id each time, and is sent again after a crash until the outbox has it. */
   async #reply(reply: Reply, replyId: string): Promise<void> {
     const { client, replyTopic, journal } = this.#parts
-    await client.send(
-      { topic: replyTopic, payload: encodeReply(reply), id: replyId },
-      { priority: 'control' },
-    )
-    this.#answered += 1
+    if (replyTopic !== undefined) {
+      const message = { topic: replyTopic, payload: encodeReply(reply), id: replyId }
+      await client.send(message, { priority: 'control' })
+      this.#answered += 1
+    }
     if (reply.status === 'error') this.#failed += 1
     if (reply.id !== undefined) await journal?.replied(reply.id).catch(() => undefined)
   }
@@ -161,7 +167,7 @@ export class CommandChannel {
   }
 
   get #channel(): string {
-    return `${this.#parts.connection} ${this.#parts.replyTopic}`
+    return `${this.#parts.connection} ${this.#parts.replyTopic ?? ''}`
   }
 
   #entry(id: string | undefined) {
@@ -182,13 +188,30 @@ export class CommandChannel {
 
   async #answer(delivery: Delivery, replyId: string): Promise<Reply> {
     const { dispatcher } = this.#parts
-    const decoded = decodeCommand(delivery.payload)
+    const decoded = this.#decode(delivery)
     const { id, command } = decoded.ok ? decoded.command : decoded
     const way = { channel: this.#channel, replyId, accepted: () => delivery.ack() }
     const answer = decoded.ok
       ? (this.#refusal(decoded.command.command) ?? (await dispatcher.dispatch(decoded.command, way)))
       : decoded
     return this.#replyOf(id, command, answer)
+  }
+
+  #decode(delivery: Delivery): DecodedCommand {
+    const { format, sensors, dispatcher } = this.#parts
+    if (format !== 'deepstream') return decodeCommand(delivery.payload)
+    // these commands have no id of their own, so that each is a new one
+    const id = this.#parts.nextId()
+    try {
+      const command = recordingCommand(id, readRecordingCommand(delivery.payload), sensors)
+      if (dispatcher.known.includes(command.command)) return { ok: true, command }
+      throw new BackhaulError(
+        'COMMAND_UNKNOWN',
+        `Cannot carry out "${command.command}": there is no recorder for this source, see docs/deepstream.md`,
+      )
+    } catch (error) {
+      return { ok: false, id, command: undefined, replyTo: undefined, error: known(error) }
+    }
   }
 
   #refusal(command: string): { ok: false; error: BackhaulError } | undefined {
@@ -200,6 +223,32 @@ export class CommandChannel {
     )
     return { ok: false, error }
   }
+}
+
+/** The command of a sensor, by its number. */
+function recordingCommand(
+  id: string,
+  { command, sensorId, startMs, endMs }: RecordingCommand,
+  sensors: Readonly<Record<string, number>> | undefined,
+): ReceivedCommand {
+  const number =
+    sensors === undefined
+      ? numberOf(sensorId)
+      : Object.hasOwn(sensors, sensorId)
+        ? sensors[sensorId]
+        : undefined
+  if (number === undefined) {
+    const why = sensors === undefined ? 'is no number of a source' : 'is not in the list of sensors'
+    throw new BackhaulError(
+      'COMMAND_INVALID',
+      `Cannot carry out "${command}": the sensor ${JSON.stringify(sensorId)} ${why}`,
+    )
+  }
+  return { id, command, args: { sensorId, source: number, startMs, endMs }, replyTo: undefined }
+}
+
+function numberOf(text: string): number | undefined {
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined
 }
 
 function known(error: unknown): BackhaulError {

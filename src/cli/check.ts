@@ -23,6 +23,7 @@ interface CheckFlags {
   readonly connect?: boolean
   readonly deadline: number
   readonly json?: boolean
+  readonly input?: string
 }
 
 /** What a trial connection came to. */
@@ -38,6 +39,7 @@ export function checkCommand(io: CliIo): Command {
     .argument('<file>', 'configuration file')
     .option('--connect', 'make a trial connection to each broker')
     .option('--deadline <time>', 'how long a trial connection may take', durationArgument, 10_000)
+    .option('--input <input>', 'of a DeepStream file: where detections come from')
     .option('--json', 'one JSON object with all of it')
     .addHelpText('after', EXAMPLES)
     .action((file: string, flags: CheckFlags) => check(io, file, flags))
@@ -48,7 +50,11 @@ async function check(io: CliIo, file: string, flags: CheckFlags): Promise<void> 
     import('../config/index.ts'),
     import('../client/index.ts'),
   ])
-  const { config, problems, name } = await lintConfig(file, { env: io.env, resolve: resolveTarget })
+  const { config, problems, name } = await lintConfig(file, {
+    env: io.env,
+    resolve: resolveTarget,
+    input: flags.input,
+  })
   if (flags.json !== true) {
     for (const problem of problems) await written(io.stdout, `${oneLine(formatProblem(name, problem))}\n`)
     if (config !== undefined) await written(io.stdout, `${name}: ${summary(config)}\n`)

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { BackhaulError } from '../contract/index.ts'
 import { packageVersion } from '../kit/version.ts'
 import { checkCommand } from './check.ts'
+import { convertCommand } from './convert.ts'
 import { demoCommand } from './demo/command.ts'
 import { exitCodeLines } from './exit-codes.ts'
 import type { CliIo } from './io.ts'
@@ -19,6 +20,7 @@ Examples:
   backhaul demo                                              see everything work, with nothing but Node.js
   backhaul check edge.yaml --connect                         is the file right, and do the brokers let us in?
   backhaul run edge.yaml                                     run the agent
+  backhaul run test5_config.txt                              ... as a configuration of DeepStream says
   echo hello | backhaul pub mqtts://broker:8883 site/1 --ca ca.pem --cert me.pem --key me.key
   backhaul sub mqtts://broker:8883 'site/#' --count 10 --json
 
@@ -65,6 +67,7 @@ function createProgram(io: CliIo, failedIn: (command: string) => void): Command 
     demoCommand(io),
     runCommand(io),
     checkCommand(io),
+    convertCommand(io),
     pubCommand(io),
     subCommand(io),
     outboxCommand(io),

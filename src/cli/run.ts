@@ -22,12 +22,14 @@ What waits for a broker is kept on disk: where the file says so, else under $BAC
 
 Examples:
   backhaul check edge.yaml && backhaul run edge.yaml
+  detector | backhaul run test5_config.txt
   detector | backhaul run edge.yaml --log-level warn
   kill -USR2 $(pidof backhaul)`
 
 interface RunFlags {
   readonly logLevel?: LogLevel
   readonly drain: number
+  readonly input?: string
 }
 
 /** `backhaul run FILE` */
@@ -47,6 +49,10 @@ export function runCommand(io: CliIo): Command {
         'silent',
       ]),
     )
+    .option(
+      '--input <input>',
+      'of a DeepStream file: where detections come from: stdin, unix:PATH, tcp:PORT, file:PATH',
+    )
     .option('--drain <time>', 'when told to stop, wait so long for what is pending', durationArgument, 10_000)
     .addHelpText('after', EXAMPLES)
     .action((file: string, flags: RunFlags) => run(io, file, flags))
@@ -59,20 +65,28 @@ async function run(io: CliIo, file: string, flags: RunFlags): Promise<void> {
       import('../config/index.ts'),
       import('../client/index.ts'),
     ])
-  const { config, warnings } = await loadConfig(file, { env: io.env, resolve: resolveTarget })
+  const { config, warnings, dialect } = await loadConfig(file, {
+    env: io.env,
+    resolve: resolveTarget,
+    input: flags.input,
+  })
   for (const warning of warnings) io.stderr.write(`${oneLine(formatProblem(file, warning))}\n`)
   const logger = createLogger(io.stderr, flags.logLevel ?? config.log.level)
   const folder = stateFolder(io.env, homedir(), process.getuid?.() === 0)
   const agent = createAgent(config, { logger, stdin: io.stdin, stateFolder: folder })
   const offHealth = io.onSignal(['SIGUSR2'], () => agent.logHealth())
   const told = toldToStop(io)
+  let isSuccess = false
   try {
     await agent.start()
     await untilTheEnd(agent, told.first)
+    isSuccess = true
   } finally {
     await Promise.race([agent.stop({ drainTimeoutMs: flags.drain }), told.second])
     told.end()
     offHealth()
+    // what the original says at its end, and people look for
+    if (dialect === 'deepstream') io.stdout.write(`App run ${isSuccess ? 'successful' : 'failed'}\n`)
   }
 }
 

@@ -15,6 +15,8 @@ export { formatDouble, formatFixed, formatGeneral } from './deepstream/number-fo
 export { createPartitionKey } from './deepstream/partition-key.ts'
 export { writeProtobuf } from './deepstream/protobuf.ts'
 export { readProtobuf } from './deepstream/protobuf-reader.ts'
+export type { RecordingCommand } from './deepstream/recording-command.ts'
+export { readRecordingCommand } from './deepstream/recording-command.ts'
 export { readDeepStream } from './deepstream/reader.ts'
 export { DEEPSTREAM_PAYLOADS, INPUT_SCHEMAS, isDeepStreamPayload, PAYLOAD_NAMES } from './options.ts'
 export type { DeepStreamPayload, InputSchema, JsonLayout, PayloadName } from './options.ts'

@@ -78,6 +78,9 @@ export const converterOption = z.strictObject({
   dummyPayload: flagOption
     .default(false)
     .describe('Without newApi: a message for a frame without objects too'),
+  dummyObject: flagOption
+    .default(false)
+    .describe('Without newApi: a frame without objects is sent with one dummy in it'),
   layout: z
     .enum(JSON_LAYOUTS)
     .default('compact')

@@ -80,6 +80,9 @@ class CrossCheck {
       if (route !== undefined) this.#route(['routes', index], route)
     }
     for (const [index, raw] of list(entry(data, 'commands')).entries()) {
+      if (entry(raw, 'replyTopic') === undefined && entry(raw, 'format') !== 'deepstream') {
+        this.#add(['commands', index, 'replyTopic'], 'is missing: must be a string', { atKey: true })
+      }
       const { data: command } = partSchemas.command.safeParse(raw)
       if (command !== undefined) this.#command(['commands', index], command)
     }
@@ -203,6 +206,7 @@ class CrossCheck {
       const here = this.#checked.places.has(inList) ? inList : [...path, 'topics']
       this.#topic(here, topic, 'subscribe', COMMAND_PLACEHOLDERS, connection)
     }
+    if (replyTopic === undefined) return
     this.#topic([...path, 'replyTopic'], replyTopic, 'publish', COMMAND_PLACEHOLDERS, connection)
     if (topics.includes(replyTopic)) {
       this.#add([...path, 'replyTopic'], 'is a topic of commands too, choose another for the replies')

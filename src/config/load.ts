@@ -5,6 +5,8 @@ import process from 'node:process'
 import type { OptionProblem } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { optionProblems } from '../kit/options.ts'
+import { isDeepStream, withLibraryNames } from './deepstream/detect.ts'
+import { importDeepStream } from './deepstream/import.ts'
 import type { ResolveConnection } from './checks.ts'
 import { crossCheck } from './checks.ts'
 import { withAbsoluteFiles } from './files.ts'
@@ -15,6 +17,7 @@ import { configError } from './problem.ts'
 import { resolveReferences, unreadable } from './references.ts'
 import type { Path } from './source.ts'
 import { problemAt } from './source.ts'
+import type { YamlSource } from './yaml.ts'
 import { readYaml } from './yaml.ts'
 
 /** A configuration that does not come from a file. */
@@ -33,12 +36,18 @@ export interface ConfigSurroundings {
   readonly resolve: ResolveConnection
   /** Environment variables. @default those of the process */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Where the detections of a file of DeepStream come from: `stdin`, `unix:PATH`, `tcp:PORT`, `file:PATH`. @default 'stdin' */
+  readonly input?: string | undefined
+  /** The device of a file of DeepStream. @default the host's name */
+  readonly deviceId?: string | undefined
 }
 
 /** What a configuration comes to. */
 export interface LintResult {
   /** What problems call the file. */
   readonly name: string
+  /** Whose form the file is in. */
+  readonly dialect: 'backhaul' | 'deepstream'
   /** The configuration; `undefined` where an error is among the problems. */
   readonly config: Config | undefined
   /** Everything that is wrong, in the order of the file. */
@@ -51,6 +60,8 @@ export interface LoadedConfig {
   readonly config: Config
   /** What an operator should look at. */
   readonly warnings: readonly Problem[]
+  /** Whose form the file is in. */
+  readonly dialect: 'backhaul' | 'deepstream'
 }
 
 /**
@@ -64,8 +75,14 @@ export async function lintConfig(
   surroundings: ConfigSurroundings,
 ): Promise<LintResult> {
   const { bytes, name, folder } = typeof source === 'string' ? readSource(source) : textSource(source)
-  const { data, places, problems: faults } = readYaml(bytes)
-  if (data === undefined) return { name, config: undefined, problems: faults }
+  const {
+    data,
+    places,
+    problems: faults,
+    resolve: resolveConnection,
+    dialect,
+  } = readTree(name, bytes, surroundings)
+  if (data === undefined) return { name, dialect, config: undefined, problems: faults }
 
   const resolved = resolveReferences(data, places, { env: surroundings.env ?? process.env, folder })
   const parsed = configSchema.safeParse(resolved.data)
@@ -74,14 +91,14 @@ export async function lintConfig(
     : optionProblems(configSchema, parsed.error, resolved.data)
         .filter((problem) => !isInside(problem.path, faults, resolved.problems))
         .map((problem) => problemAt(places, withQuotes(problem, resolved.data)))
-  const checks = await crossCheck({ resolved, places, folder, resolve: surroundings.resolve })
+  const checks = await crossCheck({ resolved, places, folder, resolve: resolveConnection })
 
   const problems = [...faults, ...resolved.problems, ...misfits, ...checks].toSorted(
     (a, b) => a.line - b.line || a.column - b.column,
   )
   const failed = problems.some(({ severity }) => severity === 'error')
   const config = parsed.success && !failed ? withAbsoluteFiles(parsed.data, folder) : undefined
-  return { name, config, problems }
+  return { name, dialect, config, problems }
 }
 
 /**
@@ -95,12 +112,36 @@ export async function loadConfig(
   source: string | ConfigText,
   surroundings: ConfigSurroundings,
 ): Promise<LoadedConfig> {
-  const { config, problems, name } = await lintConfig(source, surroundings)
+  const { config, problems, name, dialect } = await lintConfig(source, surroundings)
   if (config === undefined) {
     const errors = problems.filter(({ severity }) => severity === 'error')
     throw configError(name, errors)
   }
-  return { config, warnings: problems }
+  return { config, warnings: problems, dialect }
+}
+
+interface Tree extends YamlSource {
+  /** The check of a connection. */
+  readonly resolve: ResolveConnection
+  /** Whose form it is in. */
+  readonly dialect: 'backhaul' | 'deepstream'
+}
+
+/** What a file says: in our own form, or in that of DeepStream. */
+function readTree(name: string, bytes: Uint8Array, surroundings: ConfigSurroundings): Tree {
+  const { env = process.env, input, deviceId, resolve: resolveConnection } = surroundings
+  if (isDeepStream(name, bytes)) {
+    const imported = importDeepStream(name, bytes, { env, input, deviceId, workingFolder: process.cwd() })
+    return { ...imported, resolve: withLibraryNames(resolveConnection), dialect: 'deepstream' }
+  }
+  const tree: Tree = { ...readYaml(bytes), resolve: resolveConnection, dialect: 'backhaul' }
+  if (input === undefined) return tree
+  const fault = problemOf('the option --input is for files of DeepStream: name inputs in this file')
+  return { ...tree, problems: [...tree.problems, fault] }
+}
+
+function problemOf(message: string): Problem {
+  return { line: 1, column: 1, severity: 'error', code: 'USAGE', path: '', message, suggestion: undefined }
 }
 
 interface Source {

@@ -94,7 +94,24 @@ const commandSchema = z.strictObject({
   topics: z
     .union([z.array(text).min(1), text.transform((topic) => [topic])])
     .describe('Topics that commands come on; `{device}` is filled in'),
-  replyTopic: text.describe('Topic that each reply goes to; `{device}` is filled in'),
+  format: z
+    .enum(['backhaul', 'deepstream'])
+    .default('backhaul')
+    .describe(
+      'What a command looks like. `backhaul`: as docs/commands.md has it. `deepstream`: `start-recording` and `stop-recording` as the cloud of DeepStream sends them',
+    ),
+  replyTopic: text
+    .optional()
+    .describe(
+      'Topic that each reply goes to; `{device}` is filled in. With format deepstream it may be left out: then nobody is answered',
+    ),
+  group: text
+    .optional()
+    .describe('Devices that name the same group share the commands between them. Absent: each gets all'),
+  sensors: z
+    .record(z.string().min(1), integerOption(0, 1_000_000))
+    .optional()
+    .describe('With format deepstream: number of each sensor by its id. Absent: the id is the number'),
   policy: z
     .strictObject({
       allow: z

@@ -9,7 +9,7 @@
  *
  * A dummy payload holds no object. (The original puts an empty vehicle in place of the first object of every frame.)
  */
-import type { DetectionEvent, StaticProperties } from '../../contract/index.ts'
+import type { DetectedObject, DetectionEvent, StaticProperties } from '../../contract/index.ts'
 import type { FullContext } from './full.ts'
 import { createFullWriter } from './full.ts'
 import type { JsonLayout } from '../options.ts'
@@ -34,6 +34,8 @@ export interface ConverterOptions {
   readonly frameInterval?: number | undefined
   /** Old API: a payload for a frame without objects too. @default false */
   readonly dummyPayload?: boolean | undefined
+  /** Old API: one dummy in a frame without objects, as `dummy-payload` of `[source-list]` has it. @default false */
+  readonly dummyObject?: boolean | undefined
   /** How JSON is laid out. @default 'compact' */
   readonly layout?: JsonLayout | undefined
   /** Milliseconds since 1970, for the new API. @default the machine's clock */
@@ -53,6 +55,15 @@ export interface Converted {
   readonly payloads: readonly Payload[]
 }
 
+const DUMMY: DetectedObject = {
+  trackingId: '0',
+  type: 'dummy',
+  label: undefined,
+  confidence: 0,
+  box: { left: 0, top: 0, width: 0, height: 0 },
+  attributes: undefined,
+}
+
 const CUSTOM_PAYLOAD = Buffer.from('CUSTOM Schema\0')
 
 /** Makes a function that gives the payloads of a frame. It throws BackhaulError `INVALID_MESSAGE`. */
@@ -61,8 +72,10 @@ export function createConverter(options: ConverterOptions): (event: DetectionEve
   const convert = options.newApi === true ? newApi(options) : oldApi(options)
   const name = sensorNaming(properties, options.sensors ?? {})
   return (event) => {
-    const objects =
+    const found =
       componentId === 0 ? event.objects : event.objects.filter((object) => object.componentId === componentId)
+    const isDummy = found.length === 0 && options.dummyObject === true && options.newApi !== true
+    const objects = isDummy ? [DUMMY] : found
     const named = name({ ...event, objects })
     return { event: named, payloads: convert(named) }
   }
