@@ -19,6 +19,8 @@ export interface ConnectOptions extends ConnectionOptionsInput {
   readonly signal?: AbortSignal | undefined
   /** Where time comes from. @default the machine's own */
   readonly clock?: Clock | undefined
+  /** The pause between dials in an outage, in milliseconds, each time the same. @default growing ones of random length */
+  readonly retryIntervalMs?: number | undefined
 }
 
 /** The connections of this process that were opened with `share: true`: what sharing means needs one place for all. */
@@ -35,11 +37,11 @@ const shared = new SharedConnections()
  * `connectTimeoutMs`; `ABORTED`; for a durable outbox `OUTBOX_IN_USE`, `OUTBOX_FAILED`, `KEY_INVALID`, `FILE_UNREADABLE`.
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Client> {
-  const { signal, clock = systemClock, ...input } = options
+  const { signal, clock = systemClock, retryIntervalMs, ...input } = options
   if (signal?.aborted === true) throw aborted(signal.reason)
   const target = await resolveTarget(address, input)
   const outbox = await openOutbox(target.options.outbox, clock)
-  const { connection, release } = lease(target, clock)
+  const { connection, release } = lease(target, clock, retryIntervalMs)
   try {
     // what a durable outbox takes is safe, whether or not a broker is there
     if (!target.options.lazy && outbox.log === undefined) await firstLink(connection, target, signal)
@@ -51,7 +53,11 @@ export async function connect(address: string, options: ConnectOptions = {}): Pr
   return clientOf(target, connection, release, clock, outbox)
 }
 
-function lease(target: Target, clock: Clock): { connection: Connection; release: () => Promise<void> } {
+function lease(
+  target: Target,
+  clock: Clock,
+  retryIntervalMs: number | undefined,
+): { connection: Connection; release: () => Promise<void> } {
   const { adaptor, adaptorOptions, credentials, secrets, options } = target
   const make = () =>
     new Connection({
@@ -59,6 +65,10 @@ function lease(target: Target, clock: Clock): { connection: Connection; release:
       options: adaptorOptions,
       credentials,
       clock,
+      ...(retryIntervalMs !== undefined && {
+        backoff: { minMs: retryIntervalMs, maxMs: retryIntervalMs },
+        random: () => 1,
+      }),
       ...(options.maxRetries !== undefined && { maxRetries: options.maxRetries }),
     })
   if (!options.share) {

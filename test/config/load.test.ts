@@ -37,7 +37,12 @@ test('loadConfig() fills in every default', async () => {
       { from: 'camera', to: 'cloud', topic: 'cameras/{sensorId}/detections', payload: 'detection-minimal' },
     ],
     commands: [
-      { connection: 'cloud', topics: ['devices/{device}/commands'], replyTopic: 'devices/{device}/replies' },
+      {
+        connection: 'cloud',
+        topics: ['devices/{device}/commands'],
+        format: 'backhaul',
+        replyTopic: 'devices/{device}/replies',
+      },
     ],
     log: { level: 'info' },
   })

@@ -1,3 +1,4 @@
+import { literal } from '../../kit/deepstream/broker-reader.ts'
 import type { KeyGroup } from '../../kit/key-file.ts'
 import { importBroker } from './brokers.ts'
 import type { Draft } from './draft.ts'
@@ -30,7 +31,7 @@ export function importConsumer(reader: SettingsReader, group: KeyGroup, draft: D
   const { group: members } = broker.target
   draft.command(group, {
     connection: broker.name,
-    topics: topics.map((topic) => topic.replaceAll('${', '$${')),
+    topics: topics.map((topic) => literal(topic)),
     format: 'deepstream',
     ...(members !== undefined && { group: members }),
     ...(sensors !== undefined && { sensors }),

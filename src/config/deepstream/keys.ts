@@ -108,7 +108,7 @@ export const GROUP_KEYS = {
 export type GroupKind = keyof typeof GROUP_KEYS
 
 /** Groups that the original knows and that do not concern messaging. */
-export const VIDEO_GROUPS: readonly string[] = words(
+const VIDEO_GROUPS: readonly string[] = words(
   `application tests source-attr-all streammux osd segvisual pre-process primary-gie tracker visionencoder text-embedder
   replay tiled-display img-save nvds-analytics ds-example`,
 )

@@ -5,7 +5,7 @@ import { parseKeyFile } from '../../kit/key-file.ts'
 import { readYaml } from '../yaml.ts'
 
 /** Whether DeepStream reads a file as YAML: by its name. */
-function isYamlName(name: string): boolean {
+export function isYamlName(name: string): boolean {
   return /\.ya?ml$/i.test(name)
 }
 

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 
 import type { DeepStreamPayload } from '../../codec/options.ts'
+import { literal } from '../../kit/deepstream/broker-reader.ts'
 import type { KeyGroup } from '../../kit/key-file.ts'
 import { importBroker } from './brokers.ts'
 import type { Draft } from './draft.ts'
@@ -94,7 +95,7 @@ function readConverter(reader: SettingsReader, group: KeyGroup, draft: Draft): C
   const newApi = reader.flag(group, 'msg-conv-msg2p-new-api')
   const componentId = reader.integer(group, 'msg-conv-comp-id') ?? 0
   const options: Record<string, unknown> = { layout: 'indented' }
-  if (properties !== undefined) options['properties'] = properties.replaceAll('${', '$${')
+  if (properties !== undefined) options['properties'] = literal(properties)
   if (draft.sensors.size > 0) options['sensors'] = Object.fromEntries(draft.sensors)
   if (componentId > 0) options['componentId'] = componentId
   if (newApi) options['newApi'] = true
@@ -170,6 +171,6 @@ function topicOf(
     reader.add(at, `[${group.name}] has no topic${why}, name one`)
   } else if (/<[a-z0-9 -]+>/i.test(topic)) {
     reader.add(at, `"topic" of [${group.name}] is still a placeholder, name a topic`)
-  } else return topic.replaceAll('${', '$${')
+  } else return literal(topic)
   return undefined
 }

@@ -149,5 +149,27 @@ export class BrokerReader {
 export function literal(text: string): string
 export function literal(text: string | undefined): string | undefined
 export function literal(text: string | undefined): string | undefined {
-  return text?.replaceAll('${', '$${')
+  return text?.replaceAll('${', () => '$${')
+}
+
+/** The target with the values of its references in place of them, for whoever uses it at once. */
+export function withValues(
+  target: BrokerTarget,
+  env: Readonly<Record<string, string | undefined>>,
+): BrokerTarget {
+  const value = (text: string) =>
+    text.replaceAll(/\$\$\{|\$\{env:([^}]*)\}/g, (_, name: string | undefined) =>
+      name === undefined ? '${' : (env[name] ?? ''),
+    )
+  const values = <T>(members: Record<string, T>) =>
+    Object.fromEntries(
+      Object.entries(members).map(([name, item]) => [name, typeof item === 'string' ? value(item) : item]),
+    )
+  const auth = Object.fromEntries(Object.entries(target.auth).map(([name, text]) => [name, value(text)]))
+  return {
+    ...target,
+    auth,
+    tls: Object.assign({}, target.tls, values(target.tls)),
+    options: values(target.options),
+  }
 }

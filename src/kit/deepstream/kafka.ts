@@ -45,7 +45,7 @@ export function kafkaBroker(reader: BrokerReader): void {
 }
 
 /** The pairs of one `proto-cfg` string. Quotes are demanded by the original; without them it is read all the same. */
-export function readProtoCfg(reader: BrokerReader, key: string): [string, string][] {
+function readProtoCfg(reader: BrokerReader, key: string): [string, string][] {
   const entry = reader.entry(key)
   const text = reader.text(key)
   if (entry === undefined || text === undefined) return []
