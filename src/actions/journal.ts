@@ -83,6 +83,13 @@ export class CommandJournal {
     return this.#entries.get(id)
   }
 
+  /** The latest command whose id begins so. */
+  latest(prefix: string): JournalEntry | undefined {
+    let latest: JournalEntry | undefined
+    for (const entry of this.#entries.values()) if (entry.id.startsWith(prefix)) latest = entry
+    return latest
+  }
+
   /** The commands of a channel whose reply was not handed over, in order. */
   unreplied(channel: string): JournalEntry[] {
     return [...this.#entries.values()].filter((entry) => entry.channel === channel && !entry.hasReplied)

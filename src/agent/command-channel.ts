@@ -1,14 +1,15 @@
 import type { Answer, CommandJournal, Dispatcher } from '../actions/index.ts'
 import { answerOf } from '../actions/index.ts'
 import type { Client } from '../client/index.ts'
-import type { DecodedCommand, ReceivedCommand, RecordingCommand, Reply } from '../codec/index.ts'
-import { decodeCommand, encodeReply, readRecordingCommand } from '../codec/index.ts'
+import type { Reply } from '../codec/index.ts'
+import { decodeCommand, encodeReply } from '../codec/index.ts'
 import type { Clock, Delivery, Logger } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import type { CommandHealth } from './health.ts'
 import { shortError } from './input-runner.ts'
 import { limitLog } from './log-limit.ts'
 import { pause, unlessAborted } from './pause.ts'
+import { RecordingCommands } from './recording-commands.ts'
 
 /** After a refusal the subscription is tried again so much later, in milliseconds. */
 const REFUSED_RETRY_MS = 60_000
@@ -54,6 +55,7 @@ export interface CommandChannelParts {
 export class CommandChannel {
   readonly #parts: CommandChannelParts
   readonly #warn: Logger['warn']
+  readonly #recordings: RecordingCommands | undefined
   #subscribed = false
   #received = 0
   #answered = 0
@@ -63,6 +65,10 @@ export class CommandChannel {
   constructor(parts: CommandChannelParts) {
     this.#parts = parts
     this.#warn = limitLog((fields, text) => parts.logger.warn(fields, text), parts.clock)
+    this.#recordings =
+      parts.format === 'deepstream'
+        ? new RecordingCommands({ ...parts, known: parts.dispatcher.known })
+        : undefined
   }
 
   /** The channel's state and counts. */
@@ -188,30 +194,13 @@ export class CommandChannel {
 
   async #answer(delivery: Delivery, replyId: string): Promise<Reply> {
     const { dispatcher } = this.#parts
-    const decoded = this.#decode(delivery)
+    const decoded = this.#recordings?.decode(delivery) ?? decodeCommand(delivery.payload)
     const { id, command } = decoded.ok ? decoded.command : decoded
     const way = { channel: this.#channel, replyId, accepted: () => delivery.ack() }
     const answer = decoded.ok
       ? (this.#refusal(decoded.command.command) ?? (await dispatcher.dispatch(decoded.command, way)))
       : decoded
     return this.#replyOf(id, command, answer)
-  }
-
-  #decode(delivery: Delivery): DecodedCommand {
-    const { format, sensors, dispatcher } = this.#parts
-    if (format !== 'deepstream') return decodeCommand(delivery.payload)
-    // these commands have no id of their own, so that each is a new one
-    const id = this.#parts.nextId()
-    try {
-      const command = recordingCommand(id, readRecordingCommand(delivery.payload), sensors)
-      if (dispatcher.known.includes(command.command)) return { ok: true, command }
-      throw new BackhaulError(
-        'COMMAND_UNKNOWN',
-        `Cannot carry out "${command.command}": there is no recorder for this source, see docs/deepstream.md`,
-      )
-    } catch (error) {
-      return { ok: false, id, command: undefined, replyTo: undefined, error: known(error) }
-    }
   }
 
   #refusal(command: string): { ok: false; error: BackhaulError } | undefined {
@@ -223,32 +212,6 @@ export class CommandChannel {
     )
     return { ok: false, error }
   }
-}
-
-/** The command of a sensor, by its number. */
-function recordingCommand(
-  id: string,
-  { command, sensorId, startMs, endMs }: RecordingCommand,
-  sensors: Readonly<Record<string, number>> | undefined,
-): ReceivedCommand {
-  const number =
-    sensors === undefined
-      ? numberOf(sensorId)
-      : Object.hasOwn(sensors, sensorId)
-        ? sensors[sensorId]
-        : undefined
-  if (number === undefined) {
-    const why = sensors === undefined ? 'is no number of a source' : 'is not in the list of sensors'
-    throw new BackhaulError(
-      'COMMAND_INVALID',
-      `Cannot carry out "${command}": the sensor ${JSON.stringify(sensorId)} ${why}`,
-    )
-  }
-  return { id, command, args: { sensorId, source: number, startMs, endMs }, replyTo: undefined }
-}
-
-function numberOf(text: string): number | undefined {
-  return /^\d{1,9}$/.test(text) ? Number(text) : undefined
 }
 
 function known(error: unknown): BackhaulError {

@@ -1,4 +1,4 @@
-import type { Clock, Headers, Timer } from '../contract/index.ts'
+import type { Clock, Headers, Position, Timer } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { AsyncQueue } from '../kit/async-queue.ts'
 import type { Deferred } from '../kit/deferred.ts'
@@ -232,6 +232,10 @@ class LocalDelivery implements ReceivedDelivery {
     this.#subscriber = subscriber
     this.#work = work
     this.#attempt = attempt
+  }
+
+  get position(): Position | undefined {
+    return this.#work.newest.position
   }
 
   ack(): void {

@@ -1,5 +1,16 @@
 import type { Headers } from './message.ts'
 
+/** How a broker itself names a message. */
+export interface Position {
+  /** The name, among the messages of its topic on this connection. */
+  readonly name: string
+  /**
+   * True: no other message is ever named so, as by an offset. False: the name is given again once the message is finished, as
+   * a packet id; then two deliveries are one message only where the later one is marked as redelivered.
+   */
+  readonly unique: boolean
+}
+
 /**
  * One message that came from a broker.
  *
@@ -17,6 +28,8 @@ export interface Delivery {
   readonly headers: Headers | undefined
   /** The sender's message id, where the protocol carries it: de-duplicate by it. */
   readonly id: string | undefined
+  /** The broker's name for it, where it has one: tells a message that comes again from another with the same bytes. */
+  readonly position: Position | undefined
   /** True where this message may have been delivered before. */
   readonly redelivered: boolean
   /** True where the broker had kept it and gave it to a new subscription (MQTT retain). */

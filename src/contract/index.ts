@@ -16,7 +16,7 @@ export type {
 export { DELIVERED } from './adaptor.ts'
 export type { Address } from './address.ts'
 export type { Clock, Timer } from './clock.ts'
-export type { Delivery } from './delivery.ts'
+export type { Delivery, Position } from './delivery.ts'
 export type {
   AnalyticsProperties,
   BoundingBox,

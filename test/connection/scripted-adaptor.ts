@@ -251,6 +251,7 @@ export class ScriptedDelivery implements Delivery {
   readonly key = undefined
   readonly headers = undefined
   readonly id: string | undefined
+  readonly position = undefined
   readonly redelivered = false
   readonly retained = false
   /** What the broker was told, word by word. */

@@ -93,6 +93,8 @@ export class MemoryDelivery implements Delivery {
   readonly headers: Headers | undefined
   /** The sender's id, where it is carried. */
   readonly id: string | undefined
+  /** Messages have no place here. */
+  readonly position = undefined
   /** True where it was handed out before. */
   readonly redelivered: boolean
   /** Never: nothing is kept for later subscriptions. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 
 import type { DialRequest, Link } from '../adaptor.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Behaviour } from './behaviour.ts'
 import { behaviour, can, durable, given } from './behaviour.ts'
 import type { Reader } from './reader.ts'
@@ -89,7 +90,11 @@ async function keeps(scope: Scope): Promise<void> {
 }
 
 async function numbers(reader: Reader, count: number): Promise<number[]> {
-  return (await reader.take(count)).map(({ payload }) => Number(textOf(payload)))
+  return (await reader.take(count)).map(numberOf)
+}
+
+function numberOf({ payload }: Delivery): number {
+  return Number(textOf(payload))
 }
 
 async function comesAgain(scope: Scope): Promise<void> {
@@ -100,7 +105,14 @@ async function comesAgain(scope: Scope): Promise<void> {
   const inWork = await first.reader.take(5, false)
   await scope.close(first.link)
   const second = await subscription.come()
-  assert.deepEqual(await numbers(second.reader, 5), [0, 1, 2, 3, 4])
+  const again = await second.reader.take(5)
+  assert.deepEqual(again.map(numberOf), [0, 1, 2, 3, 4])
+  for (const [index, { position, redelivered }] of again.entries()) {
+    assert.deepEqual(position, inWork[index]?.position, 'it has another position')
+    const isToldApart =
+      position === undefined || position.unique || redelivered || scope.harness.promises.repeatsUnmarked
+    assert.ok(isToldApart, 'its position is not unique, and it is not marked as redelivered')
+  }
   for (const delivery of inWork) delivery.ack()
   await second.reader.silence('everything was acknowledged')
 }

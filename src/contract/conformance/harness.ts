@@ -53,6 +53,8 @@ export interface Promises {
    * out of order then. Without this, that is a fault of the adaptor. @default false
    */
   readonly reordersOnResume?: boolean
+  /** The broker does not mark what it sends again, so that a position that is not unique tells nothing. @default false */
+  readonly repeatsUnmarked?: boolean
   /** Within how many milliseconds a link notices that nothing answers any more. */
   readonly freezeNoticedMs: number
 }

@@ -202,6 +202,7 @@ async function nackBringsAgain(scope: Scope): Promise<void> {
   assert.ok(waitedMs >= delayMs - 2, `it came again after ${waitedMs} ms, and not after ${delayMs} ms`)
   assert.equal(textOf(again.payload), '0')
   assert.equal(again.redelivered, true, 'it is not marked as redelivered')
+  assert.deepEqual(again.position, first.position, 'it has another position')
   again.nack()
   const third = await reader.next('the delivery that was given back again')
   third.ack()

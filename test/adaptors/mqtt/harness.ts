@@ -111,6 +111,8 @@ function promises(kind: MqttCase['broker'], version: MqttCase['version']): Promi
     repeatsOnResume: kind === 'embedded',
     // and it mixes that with what is published meanwhile, to any client
     reordersOnResume: kind === 'embedded',
+    // it never sets the flag of a repeat
+    repeatsUnmarked: kind === 'embedded',
     largePayloadBytes: 500_000,
     // only MQTT 5 tells the limit of the broker
     refusedPayloadBytes: version === '5' ? 3_000_000 : undefined,

@@ -49,13 +49,14 @@ export function breakDeliveries(change: (delivery: Delivery) => Partial<Delivery
 
 /** A delivery with some of it replaced. */
 export function withDelivery(delivery: Delivery, change: Partial<Delivery>): Delivery {
-  const { topic, payload, key, headers, id, redelivered, retained } = delivery
+  const { topic, payload, key, headers, id, position, redelivered, retained } = delivery
   return {
     topic,
     payload,
     key,
     headers,
     id,
+    position,
     redelivered,
     retained,
     ack: () => delivery.ack(),

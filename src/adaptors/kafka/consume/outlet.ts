@@ -1,4 +1,4 @@
-import type { Clock, Deliveries, Delivery, Headers, Timer } from '../../../contract/index.ts'
+import type { Clock, Deliveries, Delivery, Headers, Position, Timer } from '../../../contract/index.ts'
 import type { Deferred } from '../../../kit/deferred.ts'
 import { deferred } from '../../../kit/deferred.ts'
 import { Ring } from '../../../kit/ring.ts'
@@ -189,6 +189,7 @@ class KafkaDelivery implements Delivery {
   readonly retained = false
   readonly #outlet: Outlet
   readonly #item: Item
+  readonly #batchTime: number
   #said = false
 
   constructor(outlet: Outlet, item: Item, stored: Stored) {
@@ -202,6 +203,12 @@ class KafkaDelivery implements Delivery {
     this.redelivered = redelivered
     this.#outlet = outlet
     this.#item = item
+    this.#batchTime = stored.batchTime
+  }
+
+  get position(): Position {
+    const { partition, offset } = this.#item
+    return { name: `${partition.index}/${offset}/${this.#batchTime}`, unique: true }
   }
 
   ack(): void {

@@ -18,6 +18,8 @@ const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export interface Stored {
   /** Its offset. */
   readonly offset: number
+  /** The time of its batch, which tells a topic from an earlier one of the same name. */
+  readonly batchTime: number
   /** Its key, or `undefined` for none. */
   readonly key: Buffer | undefined
   /** Its value; empty where there is none. */
@@ -54,7 +56,7 @@ export function readRecords(
     if (end > records.length) break
     const batch = new Cursor(records.subarray(at, end))
     at = end
-    const { base, last, attributes, producerId, magic } = readHead(batch)
+    const { base, last, attributes, time, producerId, magic } = readHead(batch)
     if (magic !== 2) throw new RangeError(`record batches of format ${magic} cannot be read`)
     next = Math.max(next, last + 1)
     for (let one = open.at(-1); one !== undefined && one.firstOffset <= last; one = open.at(-1)) {
@@ -65,7 +67,7 @@ export function readRecords(
     if ((attributes & CONTROL) !== 0) {
       if (isTransactional) givenUp.delete(producerId)
     } else if (last >= from && !(isTransactional && givenUp.has(producerId))) {
-      readBatch(driver, batch, attributes, base, from, messages)
+      readBatch(driver, batch, { attributes, base, time }, from, messages)
     }
   }
   return { messages, next }
@@ -78,17 +80,17 @@ function readHead(batch: Cursor) {
   batch.take(4)
   const attributes = batch.int16()
   const last = base + batch.int32()
-  batch.take(16)
+  const time = batch.int64()
+  batch.take(8)
   const producerId = batch.take(8).readBigInt64BE()
   batch.take(6)
-  return { base, last, attributes, producerId, magic }
+  return { base, last, attributes, time, producerId, magic }
 }
 
 function readBatch(
   driver: Driver,
   batch: Cursor,
-  attributes: number,
-  base: number,
+  { attributes, base, time }: { attributes: number; base: number; time: number },
   from: number,
   messages: Stored[],
 ): void {
@@ -111,19 +113,19 @@ function readBatch(
     cursor.int8()
     cursor.skipVarint()
     const offset = base + cursor.varint()
-    if (offset >= from) messages.push(readRecord(cursor, offset))
+    if (offset >= from) messages.push(readRecord(cursor, offset, time))
     cursor.at = end
   }
 }
 
-function readRecord(cursor: Cursor, offset: number): Stored {
+function readRecord(cursor: Cursor, offset: number, batchTime: number): Stored {
   const key = sized(cursor)
   const value = sized(cursor) ?? Buffer.alloc(0)
   const headers: Buffer[] = []
   for (let left = cursor.varint(); left > 0; left -= 1) {
     headers.push(sized(cursor) ?? Buffer.alloc(0), sized(cursor) ?? Buffer.alloc(0))
   }
-  return { offset, key, value, headers }
+  return { offset, batchTime, key, value, headers }
 }
 
 function sized(cursor: Cursor): Buffer | undefined {

@@ -1,4 +1,4 @@
-import type { Clock, Deliveries, Delivery, Headers, Timer } from '../../../contract/index.ts'
+import type { Clock, Deliveries, Delivery, Headers, Position, Timer } from '../../../contract/index.ts'
 import { Ring } from '../../../kit/ring.ts'
 import type { InboundPublish } from './decode-publish.ts'
 import type { Receipt } from './receipts.ts'
@@ -42,6 +42,11 @@ class MqttDelivery implements Delivery {
     this.publish = publish
     this.receipt = receipt
     this.#reader = reader
+  }
+
+  get position(): Position | undefined {
+    const { qos, packetId } = this.publish
+    return qos === 0 ? undefined : { name: String(packetId), unique: false }
   }
 
   ack(): void {
