@@ -34,7 +34,7 @@ const STEADY_MS = 10_000
 
 /** The pause after a failed dial is at most this share of the outage so far, ... */
 const OUTAGE_SHARE = 1 / 20
-/** ... or so many milliseconds, which is more for the first 20 s. */
+/** ... or so many milliseconds, which is more for the first 20 s, and never less than the shortest limit of the pauses. */
 const SHORT_PAUSE_MS = 1000
 
 /** How long close() waits for a link or a dial to end; longer than the 5 s that the contract gives a link. */
@@ -140,14 +140,15 @@ export class Supervisor<O> {
 
   /** One life: dial, link, loss. Gives why it is over, or `undefined` when the connection was closed. */
   async #live(): Promise<EndOfLife | undefined> {
-    const { clock, onStatus, onLink, onLinkGone } = this.#parts
+    const { clock, backoff: limits, onStatus, onLink, onLinkGone } = this.#parts
     this.#attempt += 1
     onStatus(this.#attempt === 1 ? FIRST_STATUS : { state: 'connecting', attempt: this.#attempt })
     if (this.#closing !== undefined) return undefined
     const dialled = await this.#dial()
     if ('error' in dialled) {
       const outageMs = clock.monotonic() - this.#outageSinceMs
-      return { ...dialled, longestPauseMs: Math.max(SHORT_PAUSE_MS, outageMs * OUTAGE_SHARE) }
+      const leastMs = Math.max(SHORT_PAUSE_MS, limits.minMs)
+      return { ...dialled, longestPauseMs: Math.max(leastMs, outageMs * OUTAGE_SHARE) }
     }
     if (this.#closing !== undefined) {
       await settledWithin(clock, CLOSE_GRACE_MS, dialled.close())

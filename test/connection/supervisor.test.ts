@@ -70,6 +70,20 @@ test('an outage is waited out for ever, with pauses that grow with it up to thei
   assert.equal(clock.timers, 0)
 })
 
+test('a pause is as long as the shortest limit from the first failed dial on', async () => {
+  const { adaptor, connection, clock } = scripted({ backoff: { minMs: 5000, maxMs: 5000 } })
+  connection.open()
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    await settled()
+    adaptor.last.fail(outage())
+    await settled()
+    assert.equal(clock.nextMs, 5000)
+    clock.advance(5000)
+  }
+  await settled()
+  await connection.close()
+})
+
 test('a link that is lost after a steady life is dialled again with the shortest pause', async () => {
   const { adaptor, connection, clock, states } = scripted()
   connection.open()
