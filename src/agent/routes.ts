@@ -8,7 +8,6 @@ import type {
 } from '../codec/index.ts'
 import {
   createConverter,
-  createPartitionKey,
   DEEPSTREAM_PAYLOADS,
   isDeepStreamPayload,
   PAYLOADS,
@@ -16,17 +15,12 @@ import {
 } from '../codec/index.ts'
 import type { DetectionEvent, OutboundMessage } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
+import { createJsonPath } from '../kit/json-path.ts'
 import type { LineOutcome } from './input-runner.ts'
-import { compileKey, compileTopic } from './template.ts'
+import { compileTopic } from './template.ts'
 
 /** Takes a message over; resolves when an outbox holds it. */
 export type SendMessage = (message: OutboundMessage) => Promise<unknown>
-
-/** How a route makes DeepStream's payloads. */
-export interface ConverterSettings extends Omit<ConverterOptions, 'schema'> {
-  /** Dotted path of the key in the payload, in place of the route's key. */
-  readonly partitionKey?: string | undefined
-}
 
 /** One route, as far as messages are concerned. */
 export interface RouteOptions {
@@ -34,10 +28,10 @@ export interface RouteOptions {
   readonly topic: string
   /** How the payload is written. */
   readonly payload: PayloadName
-  /** Dotted path of the key in the detection; `undefined` for none. */
+  /** `sensorId` for that of the detection, or a dotted path of the text in the JSON payload; `undefined` for none. */
   readonly key: string | undefined
   /** How DeepStream's payloads are made. @default the converter's own defaults */
-  readonly converter?: ConverterSettings | undefined
+  readonly converter?: Omit<ConverterOptions, 'schema'> | undefined
   /** Where its messages go. */
   readonly send: SendMessage
 }
@@ -101,13 +95,13 @@ function compileRoute(route: RouteOptions, context: RoutingContext): MakeMessage
   const { deviceId, input, nextId } = context
   const encoder = PAYLOADS[payload]
   const topicOf = compileTopic(route.topic, { device: deviceId, input })
-  const keyOf = compileKey(route.key)
+  const keyOf = compileKey(route)
   const headers = encoder.contentType === undefined ? undefined : { 'content-type': encoder.contentType }
   return (record) => {
     const id = nextId()
     const bytes = encoder.encode(record, { id, deviceId, input })
     if (bytes === undefined) throw noDetection(payload)
-    return [{ id, topic: topicOf(record), payload: bytes, key: keyOf(record), headers }]
+    return [{ id, topic: topicOf(record), payload: bytes, key: keyOf(bytes, record.detection), headers }]
   }
 }
 
@@ -120,7 +114,7 @@ function compileConverter(
   const schema = DEEPSTREAM_PAYLOADS[payload]
   const convert = createConverter({ ...route.converter, schema, ...(now !== undefined && { now }) })
   const topicOf = compileTopic(route.topic, { device: deviceId, input })
-  const keyOf = compilePayloadKey(route)
+  const keyOf = compileKey(route)
   return (record) => {
     if (record.detection === undefined) throw noDetection(payload)
     const { event, payloads } = convert(record.detection)
@@ -130,16 +124,19 @@ function compileConverter(
   }
 }
 
-function compilePayloadKey({
+/**
+ * Makes a function that finds the key of a message. A path is looked for in the payload, as the Kafka adaptor of DeepStream is meant to
+ * (`partition-key`): a protobuf payload has none, and goes by its sensor.
+ */
+function compileKey({
   key,
-  converter,
-}: RouteOptions): (payload: Payload, event: DetectionEvent) => string | undefined {
-  if (converter?.partitionKey !== undefined) return createPartitionKey(converter.partitionKey)
-  const keyOf = compileKey(key)
-  return (_, event) => keyOf({ line: NO_LINE, detection: event })
+  payload: name,
+}: RouteOptions): (payload: Payload, detection: DetectionEvent | undefined) => string | undefined {
+  if (key === undefined) return () => undefined
+  if (key === 'sensorId' || name === 'deepstream-protobuf') return (_, detection) => detection?.sensorId
+  const find = createJsonPath(key)
+  return (payload) => find(typeof payload === 'string' ? Buffer.from(payload) : payload)
 }
-
-const NO_LINE = new Uint8Array()
 
 function noDetection(payload: PayloadName): BackhaulError {
   return new BackhaulError(

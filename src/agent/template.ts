@@ -34,20 +34,6 @@ export function compileTopic(template: string, fixed: FixedPlaceholders): (recor
   }
 }
 
-/** Makes a function that gives the key: the value at a dotted path of the detection, as text; `undefined` where there is none. */
-export function compileKey(path: string | undefined): (record: InputRecord) => string | undefined {
-  if (path === undefined) return () => undefined
-  const names = path.split('.')
-  return ({ detection }) => {
-    let value: unknown = detection
-    for (const name of names) {
-      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-      value = Reflect.get(value, name)
-    }
-    return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
-  }
-}
-
 function level(name: string, value: string | undefined): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   if (value !== undefined && value !== '' && !/[/+#\u0000-\u001f\u007f]/.test(value)) return value

@@ -136,6 +136,7 @@ function clientOf(
     outgoing: outgoing(
       adaptor,
       ulids(() => clock.now(), log?.lastId),
+      options.keyPath,
     ),
     maxPayloadBytes: () => maxPayloadBytes,
     checkTopic: (topic) => adaptor.checkTopic(topic, 'subscribe'),

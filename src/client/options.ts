@@ -78,6 +78,13 @@ export const connectionOptionsSchema = z.strictObject({
     .describe(
       'Named: send() is done once the message is held here. Absent: once the broker has acknowledged it',
     ),
+  keyPath: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Dotted path of a text in JSON payloads, for example `sensor.id`: the key of messages that are sent without one',
+    ),
   lazy: flagOption.default(false).describe('connect() resolves at once, and dials in the background'),
   connectTimeoutMs: durationOption(1, 3_600_000)
     .default(10_000)

@@ -1,3 +1,4 @@
+import { createJsonPath } from '../kit/json-path.ts'
 import type { Adaptor, Message, OutboundMessage } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 
@@ -10,13 +11,16 @@ const MAX_KNOWN_TOPICS = 1024
  *
  * @param adaptor - checks the topic's syntax
  * @param nextId - makes ids
+ * @param keyPath - where the key of a message without one lies in its payload
  * @returns a function that throws BackhaulError `INVALID_TOPIC`, `INVALID_MESSAGE` or `MESSAGE_TOO_LARGE`
  */
 export function outgoing(
   adaptor: Pick<Adaptor, 'checkTopic'>,
   nextId: () => string,
+  keyPath?: string,
 ): (message: OutboundMessage, maxPayloadBytes: number) => Message {
   const knownTopics = new Set<string>()
+  const keyOf = keyPath === undefined ? undefined : createJsonPath(keyPath)
   return (message, maxPayloadBytes) => {
     const { topic, key, headers, id } = message
     if (!knownTopics.has(topic)) {
@@ -37,7 +41,7 @@ export function outgoing(
     }
     if (key !== undefined && typeof key !== 'string') throw invalid('its key is not text')
     if (headers !== undefined) checkHeaders(headers)
-    return { id: id ?? nextId(), topic, payload, key, headers }
+    return { id: id ?? nextId(), topic, payload, key: key ?? keyOf?.(payload), headers }
   }
 }
 

@@ -179,7 +179,7 @@ class CrossCheck {
     if (route.topic.includes('{sensorId}')) {
       this.#add([...path, 'topic'], `has "{sensorId}", which comes from detections${cure}`)
     }
-    if (route.key !== undefined) this.#add([...path, 'key'], `comes from detections${cure}`)
+    if (route.key === 'sensorId') this.#add([...path, 'key'], `comes from detections${cure}`)
   }
 
   #converter(path: Path, { payload, converter }: RouteConfig): void {

@@ -81,9 +81,13 @@ const routeSchema = z.strictObject({
       '`json`: the detection in its own JSON form. `raw`: the line as it came',
   ),
   key: z
-    .enum(['sensorId'])
+    .string()
+    .regex(/^[^{}$]+$/, 'must be sensorId, or a dotted path such as sensor.id')
     .optional()
-    .describe('Messages of one topic with the same key stay in order. Absent: all messages of one topic do'),
+    .describe(
+      'Messages of one topic with the same key stay in order. `sensorId`: that of the detection. Any other is the dotted path of a text in the JSON payload, ' +
+        'for example `sensor.id`. Absent: all messages of one topic stay in order',
+    ),
   converter: converterOption
     .optional()
     .describe("How DeepStream's payloads are made; for the payloads that begin with `deepstream-`"),

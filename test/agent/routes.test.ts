@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import type { RoutingContext } from '../../src/agent/routes.ts'
 import { routeLines } from '../../src/agent/routes.ts'
+import type { PayloadName } from '../../src/codec/index.ts'
 import type { OutboundMessage } from '../../src/contract/index.ts'
 import { BackhaulError } from '../../src/contract/index.ts'
 import { detectionLine } from './fixture.ts'
@@ -14,11 +15,15 @@ const CONTEXT: RoutingContext = {
   nextId: () => 'id-1',
 }
 
-function routed(topic: string, options: { payload?: 'json' | 'raw' | 'cloudevents'; key?: string } = {}) {
+function routed(
+  topic: string,
+  options: { payload?: PayloadName; key?: string } = {},
+  schema: RoutingContext['schema'] = 'detection',
+) {
   const sent: OutboundMessage[] = []
   const send = (message: OutboundMessage) => Promise.resolve(sent.push(message))
   const route = { topic, payload: options.payload ?? 'json', key: options.key, send }
-  return { sent, handle: routeLines([route], CONTEXT) }
+  return { sent, handle: routeLines([route], { ...CONTEXT, schema }) }
 }
 
 test('routeLines() fills topic and key from the detection and says what the payload is', async () => {
@@ -34,12 +39,29 @@ test('routeLines() fills topic and key from the detection and says what the payl
   )
 })
 
-test('routeLines() takes a key at any dotted path, and none where there is nothing', async () => {
-  const numbers = routed('t', { key: 'frame' })
-  await numbers.handle(Buffer.from(detectionLine('gate', 7)))
-  const nothing = routed('t', { key: 'objects.length.x' })
-  await nothing.handle(Buffer.from(detectionLine('gate', 7)))
-  assert.deepEqual([numbers.sent[0]?.key, nothing.sent[0]?.key], ['7', undefined])
+test('B3: routeLines() finds the key at a dotted path of the payload, and none where there is no text', async () => {
+  const line = '{"sensor":{"id":"gate","place":{"name":"door"}},"kind":"car","count":3}'
+  const keys: (string | undefined)[] = []
+  for (const key of ['sensor.id', 'kind', 'sensor.place.name', 'sensor.place', 'sensor.nothing', 'count']) {
+    const { sent, handle } = routed('t', { payload: 'raw', key }, 'lines')
+    await handle(Buffer.from(line))
+    keys.push(sent[0]?.key)
+  }
+  assert.deepEqual(keys, ['gate', 'car', 'door', undefined, undefined, undefined])
+})
+
+test('B3: routeLines() finds the key in the messages of DeepStream, and the sensor for protobuf', async () => {
+  const payloads = ['deepstream-minimal', 'deepstream-protobuf'] as const
+  const keys: (string | undefined)[] = []
+  for (const payload of payloads) {
+    const { sent, handle } = routed('t', {
+      payload,
+      key: payload === 'deepstream-minimal' ? 'sensorId' : 'sensor.id',
+    })
+    await handle(Buffer.from(detectionLine('gate', 7)))
+    keys.push(sent[0]?.key)
+  }
+  assert.deepEqual(keys, ['gate', 'gate'])
 })
 
 test('routeLines() lets no data choose another branch of the topic tree', async () => {

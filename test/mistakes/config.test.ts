@@ -96,12 +96,11 @@ const MISTAKES: readonly Mistake[] = [
     fix: 'say schema: detection there, or payload: raw here',
   },
   {
-    what: 'the key as another product has it',
-    edit: [['key: sensorId', 'key: sensor.id']],
+    what: 'a placeholder in place of a key',
+    edit: [['key: sensorId', "key: '{sensorId}'"]],
     at: [23, 10],
     code: 'INVALID_CONFIG',
-    fix: 'did you mean "sensorId"?',
-    suggestion: 'sensorId',
+    fix: 'must be sensorId, or a dotted path such as sensor.id',
   },
   {
     what: 'an unknown placeholder',

@@ -6,7 +6,6 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-import { connect } from '../../../src/index.ts'
 import type { KafkaBroker } from '../../brokers/index.ts'
 import { dial, message, publish, subscribe, take, text, tlsFrom, words } from './support.ts'
 
@@ -130,54 +129,5 @@ export function interopTests(started: () => KafkaBroker): void {
     const words = [...server, '--command-config', config, ...limits, ...format]
     const printed = await broker.tool('org.apache.kafka.tools.consumer.ConsoleConsumer', words)
     assert.deepEqual(printed.trim().split('\n'), ['from\tjava', 'k\tfrom us'])
-  })
-
-  test('A1, A2: five sends to two topics are acknowledged, and arrive in order, each once', async () => {
-    await started().admin.createTopic('i.topic1')
-    await started().admin.createTopic('i.topic2')
-    const { pair, ca } = await edge()
-    const client = await connect(started().url('mutual'), { tls: { ca, ...pair } })
-    const subscription = await client.subscribe('i.topic1')
-    for (let index = 0; index < 5; index += 1) {
-      const receipt = await client.send({ topic: 'i.topic1', payload: `message ${index}` })
-      await receipt.delivered()
-      await client.send({ topic: 'i.topic2', payload: `other ${index}` })
-    }
-    const texts: string[] = []
-    for await (const delivery of subscription) {
-      texts.push(text(delivery))
-      delivery.ack()
-      if (texts.length === 5) break
-    }
-    assert.deepEqual(
-      texts,
-      Array.from({ length: 5 }, (_, index) => `message ${index}`),
-    )
-    assert.equal(client.account.delivered, 10)
-    await client.close()
-  })
-
-  test('C10: wrong credentials in an address reject connect(), and no secret is told', async () => {
-    const address = `kafkas://ann:hunter2@127.0.0.1:${started().port('saslTls')}/?sasl=SCRAM-SHA-512`
-    await assert.rejects(
-      connect(address, { tls: { ca: started().pki.ca } }),
-      (error: Error & { code?: string }) => {
-        assert.equal(error.code, 'BAD_CREDENTIALS')
-        assert.ok(!`${error.message} ${String(error.cause)}`.includes('hunter2'))
-        return true
-      },
-    )
-    const right = await connect(address.replace('hunter2', 'secret'), { tls: { ca: started().pki.ca } })
-    assert.equal(right.current.state, 'connected')
-    await right.close()
-  })
-
-  test('C12: 40 times connect and close at once', async () => {
-    const { pair, ca } = await edge()
-    const open = async () => {
-      const client = await connect(started().url('mutual'), { tls: { ca, ...pair } })
-      await client.close()
-    }
-    await Promise.all(Array.from({ length: 40 }, open))
   })
 }

@@ -2,6 +2,7 @@ import { after, before, describe } from 'node:test'
 
 import type { KafkaBroker } from '../../brokers/index.ts'
 import { startKafka, withoutKafka } from '../../brokers/index.ts'
+import { acceptanceTests } from './acceptance.ts'
 import { interopTests } from './interop.ts'
 import { mistakesTests } from './mistakes.ts'
 import { publishingTests } from './publishing.ts'
@@ -16,7 +17,7 @@ describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
     return broker
   }
   before(async () => {
-    broker = await startKafka({ users: { ann: 'secret' } })
+    broker = await startKafka({ users: { ann: 'secret' }, proxied: ['plain'] })
   })
   after(() => broker?.stop())
 
@@ -25,5 +26,6 @@ describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   describe('other clients', () => interopTests(started))
   describe('keys and TLS settings', () => tlsTests(started))
   describe('tokens', () => tokenTests(started))
+  describe('acceptance', () => acceptanceTests(started))
   describe('subscribing', () => subscribingTests(started))
 })

@@ -2,16 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import type { ConverterOptions } from '../../../src/codec/index.ts'
-import {
-  createConverter,
-  createPartitionKey,
-  readFull,
-  readMinimal,
-  readProtobuf,
-} from '../../../src/codec/index.ts'
+import { createConverter, readFull, readMinimal, readProtobuf } from '../../../src/codec/index.ts'
 import type { DetectedObject, DetectionEvent } from '../../../src/contract/index.ts'
 import { detectedObject, detectionEvent } from '../events.ts'
 import { PROPERTIES, uuids } from './rich.ts'
+import { createJsonPath } from '../../../src/kit/json-path.ts'
 
 const CAR = detectedObject({
   type: 'unknown',
@@ -129,14 +124,14 @@ test('the new API takes every thirtieth frame, or as many as it is told, also on
   assert.deepEqual(taken(25), [0, 25, 50])
 })
 
-test('B3: createPartitionKey() takes the text at a path, and the sensor of a protobuf payload', () => {
+test('B3: the default key and a key of one level lie where the schemas have them', () => {
   const event = { ...frame(0, detectedObject()), sensorId: 'CAM' }
   const [full = ''] = texts({ schema: 'full', properties: PROPERTIES }, event)
   const [minimal = ''] = texts({ schema: 'minimal', properties: PROPERTIES }, event)
-  assert.equal(createPartitionKey('sensor.id')(full, event), 'CAM')
-  assert.equal(createPartitionKey('sensorId')(minimal, event), 'CAM')
-  assert.equal(createPartitionKey('sensor.id')(minimal, event), undefined)
-  assert.equal(createPartitionKey('object.speed')(full, event), undefined)
-  assert.equal(createPartitionKey('senso.id')(full, event), undefined)
-  assert.equal(createPartitionKey('sensor.id')(new Uint8Array([1]), event), 'CAM')
+  const key = (path: string, text: string) => createJsonPath(path)(Buffer.from(text))
+  assert.equal(key('sensor.id', full), 'CAM')
+  assert.equal(key('sensorId', minimal), 'CAM')
+  assert.equal(key('sensor.id', minimal), undefined)
+  assert.equal(key('object.speed', full), undefined)
+  assert.equal(key('senso.id', full), undefined)
 })
