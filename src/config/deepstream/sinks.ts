@@ -66,7 +66,8 @@ export function importSink(
     to: broker.name,
     topic,
     payload: converter.payload,
-    converter: { ...converter.options, ...(partitionKey !== undefined && { partitionKey }) },
+    ...(partitionKey !== undefined && { key: partitionKey }),
+    converter: converter.options,
   })
   draft.from([...path, 'topic'], group, group.entries.get('topic') ?? group.entries.get(KEYS.connection))
   draft.from([...path, 'payload'], source, source.entries.get('msg-conv-payload-type'))
