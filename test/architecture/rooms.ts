@@ -12,7 +12,7 @@ export const ROOMS: Readonly<
   },
   kit: {
     holds:
-      'small tools, one a file: addresses, backoff, ring, ULIDs, durations, options by schema, network errors',
+      'small tools, one a file: addresses, backoff, ring, ULIDs, durations, options by schema, network errors, connections of DeepStream, properties of Kafka',
     imports: ['contract'],
   },
   codec: {

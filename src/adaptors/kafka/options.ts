@@ -6,7 +6,7 @@ import { parseAddress } from '../../kit/address.ts'
 import { durationOption, flagOption, integerOption, readOptions } from '../../kit/options.ts'
 import type { Partitioner } from './produce/partitioner.ts'
 import { PARTITIONERS } from './produce/partitioner.ts'
-import { readProtoCfg } from './proto-cfg.ts'
+import { readProtoCfg } from '../../kit/kafka/proto-cfg.ts'
 import type { SaslMechanism } from './session/sasl.ts'
 import { SASL_MECHANISMS } from './session/sasl.ts'
 

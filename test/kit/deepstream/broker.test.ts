@@ -82,7 +82,7 @@ const PROTO_CFG: readonly (readonly [
   ['without quotes', 'acks=1', { acks: '1' }, 1, 0],
   ['that is empty', '""', {}, 1, 0],
   ['with a blank after the quotes', '"acks=1" ', { acks: '1' }, 1, 0],
-  ['with a blank after the semicolon', '"acks=1; client.id=x"', { acks: '1', clientId: 'x' }, 0, 0],
+  ['with a blank after the semicolon', '"acks=1; client.id=x"', { acks: '1', clientId: 'x' }, 1, 0],
   ['with an equals sign in a value', '"client.id=a=b;"', { clientId: 'a=b' }, 0, 0],
   ['that is too long', `"client.id=${'x'.repeat(1100)}"`, {}, 0, 1],
   ['with an unknown setting', '"securty.protocol=ssl"', {}, 0, 1],

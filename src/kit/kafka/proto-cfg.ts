@@ -1,6 +1,6 @@
 import type { OptionProblem } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
-import { nearest } from '../../kit/nearest.ts'
+import { nearest } from '../nearest.ts'
 import { PROPERTIES, SECURITY, TRANSLATED } from './properties.ts'
 
 /*

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { kafka } from '../../../src/adaptors/kafka/index.ts'
-import { PROPERTIES } from '../../../src/adaptors/kafka/properties.ts'
-import { readProtoCfg } from '../../../src/adaptors/kafka/proto-cfg.ts'
+import { PROPERTIES } from '../../../src/kit/kafka/properties.ts'
+import { readProtoCfg } from '../../../src/kit/kafka/proto-cfg.ts'
 import { BackhaulError } from '../../../src/contract/index.ts'
 import { parseAddress } from '../../../src/kit/address.ts'
 
