@@ -38,7 +38,7 @@ export async function runBacklog(site: OutageSite, messages: number, folder: str
     await site.end('stopped')
     await answering
     const backAtMs = performance.now()
-    const alarms = new Load(client, {
+    using alarms = new Load(client, {
       topic: alarmTopic,
       ratePerSecond: ALARMS_PER_SECOND,
       priority: 'alarm',

@@ -8,6 +8,8 @@ export interface KafkaAdmin {
   createTopic(name: string, options?: TopicOptions): Promise<void>
   /** Grants rights to a user, or to the common name of a client certificate. */
   allow(user: string, ...rights: readonly KafkaRight[]): Promise<void>
+  /** Takes rights back that were granted. */
+  revoke(user: string, ...rights: readonly KafkaRight[]): Promise<void>
   /** Gives a topic more partitions: `count` in all. */
   addPartitions(name: string, count: number): Promise<void>
   /** Deletes the messages of a topic's first partition before an offset. */
@@ -50,28 +52,11 @@ export function kafkaAdmin(...addresses: readonly string[]): KafkaAdmin {
     },
     async allow(user, ...rights) {
       const admin = await connect()
-      const { AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes } =
-        await import('@platformatic/kafka')
-      const operations = {
-        read: AclOperations.READ,
-        write: AclOperations.WRITE,
-        describe: AclOperations.DESCRIBE,
-      }
-      const creations = rights.map((right) => {
-        const [operation = '', kind = '', name = ''] = right.split(' ')
-        const prefixed = name.endsWith('*') && name !== '*'
-        return {
-          resourceType: kind === 'topic' ? ResourceTypes.TOPIC : ResourceTypes.GROUP,
-          resourceName: prefixed ? name.slice(0, -1) : name,
-          resourcePatternType: prefixed ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
-          principal: `User:${user}`,
-          host: '*',
-          operation:
-            operation === 'read' || operation === 'write' ? operations[operation] : operations.describe,
-          permissionType: AclPermissionTypes.ALLOW,
-        }
-      })
-      await admin.createAcls({ creations })
+      await admin.createAcls({ creations: await aclsOf(user, rights) })
+    },
+    async revoke(user, ...rights) {
+      const admin = await connect()
+      await admin.deleteAcls({ filters: await aclsOf(user, rights) })
     },
     async addPartitions(name, count) {
       const admin = await connect()
@@ -126,6 +111,29 @@ export function kafkaAdmin(...addresses: readonly string[]): KafkaAdmin {
       await admin?.close()
     },
   }
+}
+
+async function aclsOf(user: string, rights: readonly KafkaRight[]) {
+  const { AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes } =
+    await import('@platformatic/kafka')
+  const operations = {
+    read: AclOperations.READ,
+    write: AclOperations.WRITE,
+    describe: AclOperations.DESCRIBE,
+  }
+  return rights.map((right) => {
+    const [operation = '', kind = '', name = ''] = right.split(' ')
+    const prefixed = name.endsWith('*') && name !== '*'
+    return {
+      resourceType: kind === 'topic' ? ResourceTypes.TOPIC : ResourceTypes.GROUP,
+      resourceName: prefixed ? name.slice(0, -1) : name,
+      resourcePatternType: prefixed ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
+      principal: `User:${user}`,
+      host: '*',
+      operation: operation === 'read' || operation === 'write' ? operations[operation] : operations.describe,
+      permissionType: AclPermissionTypes.ALLOW,
+    }
+  })
 }
 
 /** The broker hears of a new topic from the controller a moment later. */

@@ -41,6 +41,11 @@ export async function accessSettings(
   return lines
 }
 
+/** Writes the file of the rights anew; Mosquitto reads it when it gets SIGHUP. */
+export async function writeRights(folder: string, acl: AccessList): Promise<void> {
+  await writeFile(join(folder, 'acl'), aclLines(acl), { mode: 0o600 })
+}
+
 function hashOf(password: string): { readonly salt: string; readonly hash: string } {
   const salt = randomBytes(12)
   const hash = pbkdf2Sync(password, salt, ROUNDS, 64, 'sha512')

@@ -4,12 +4,12 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 
 import type { PairFiles, TestPki } from '../pki.ts'
-import type { ListenerKind, TestBroker } from './broker.ts'
+import type { AccessList, ListenerKind, TestBroker } from './broker.ts'
 import { demandsCertificate, hasTls, overWebSocket } from './broker.ts'
 import type { LaunchSite } from './launch.ts'
 import { launch } from './launch.ts'
 import type { MosquittoAccess } from './mosquitto-access.ts'
-import { accessSettings } from './mosquitto-access.ts'
+import { accessSettings, writeRights } from './mosquitto-access.ts'
 import { findCommand } from './require.ts'
 
 /** Lines of Mosquitto's configuration, by keyword. */
@@ -31,20 +31,38 @@ export interface MosquittoOptions extends MosquittoAccess {
   readonly tlsSettings?: MosquittoSettings
 }
 
+/** A Mosquitto that a test has started. */
+export interface MosquittoBroker extends TestBroker {
+  /** Changes the rights while it runs. Only where it was started with `acl`, and without its plugin. */
+  setRights(acl: AccessList): Promise<void>
+}
+
 /** Starts a Mosquitto and waits until it listens. */
-export async function startMosquitto(options: MosquittoOptions = {}): Promise<TestBroker> {
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<MosquittoBroker> {
   const command = findCommand('mosquitto')
   if (command === undefined) throw new Error('Cannot start Mosquitto: it is not installed, install mosquitto')
-  return launch({
+  let folder = ''
+  const broker = await launch({
     name: `mosquitto ${await versionOf(command)}`,
     command: (configFile) => [command, '-c', configFile],
     ready: / running$/,
     kinds: [...new Set<ListenerKind>(['plain', ...(options.listeners ?? [])])],
     pki: options.pki,
-    config: (site) => configText(site, options),
+    config: (site) => {
+      folder = site.folder
+      return configText(site, options)
+    },
     // it writes its store at its orderly end only
     acknowledgedSurvivesKill: false,
     acknowledgedSurvivesRestart: options.persistence ?? false,
+  })
+  return Object.assign(broker, {
+    async setRights(acl: AccessList) {
+      await writeRights(folder, acl)
+      const from = broker.log.length
+      process.kill(broker.pid, 'SIGHUP')
+      await broker.waitForLog(/Reloading config/, { from })
+    },
   })
 }
 

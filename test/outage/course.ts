@@ -43,7 +43,7 @@ export async function runOutage(
   const topic = await site.topic(`${fault}-${Date.now().toString(36)}`)
   const client = await connect(site.url, { ...site.options, outbox: { path: folder, minFreeBytes: 0 } })
   try {
-    const load = new Load(client, { topic, ratePerSecond: course.ratePerSecond })
+    using load = new Load(client, { topic, ratePerSecond: course.ratePerSecond })
     await load.more(course.before)
     const goneAtMs = Date.now()
     await site.begin(fault)

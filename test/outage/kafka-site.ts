@@ -20,19 +20,18 @@ export async function startKafkaSite(
     url: broker.url('plain'),
     options: { options: { ...options, ...(quick && QUICK) } },
     async topic(label) {
-      const configs = { 'message.timestamp.type': 'LogAppendTime' }
-      await broker.admin.createTopic(label, { partitions: 3, configs })
+      await makeTopic(broker, label)
       return label
     },
     ...faultsOf(broker, broker.proxy('plain')),
     answers: () => untilItWorks('kcat', probe, 'x'),
-    arrivals: (topic) => read(broker, topic),
+    arrivals: (topic) => readTopic(broker, topic),
     [Symbol.asyncDispose]: () => broker.stop(),
   }
 }
 
-/** Reads a topic from its beginning to its end. */
-async function read(broker: KafkaBroker, topic: string): Promise<readonly Arrival[]> {
+/** Reads a topic from its beginning to its end, with the broker's time of each message. */
+export async function readTopic(broker: KafkaBroker, topic: string): Promise<readonly Arrival[]> {
   const arrivals: Arrival[] = []
   const where = ['-b', `127.0.0.1:${broker.port('plain')}`, '-t', topic]
   await eachLine('kcat', ['-C', '-q', '-e', '-o', 'beginning', '-f', '%T|%h|%s\n', ...where], (line) => {
@@ -41,4 +40,10 @@ async function read(broker: KafkaBroker, topic: string): Promise<readonly Arriva
     arrivals.push({ text: text.join('|'), id, atMs: Number(time) })
   })
   return arrivals
+}
+
+/** Makes a topic of three partitions that notes when each message came. */
+export async function makeTopic(broker: KafkaBroker, name: string): Promise<void> {
+  const configs = { 'message.timestamp.type': 'LogAppendTime' }
+  await broker.admin.createTopic(name, { partitions: 3, configs })
 }

@@ -37,7 +37,7 @@ export interface Sent {
 const TICK_MS = 5
 
 /** An application that sends numbered messages at a steady rate, whatever becomes of them, until it is stopped. */
-export class Load {
+export class Load implements Disposable {
   /** What was accepted, in the order of acceptance. */
   readonly sent: Sent[] = []
   /** What `send()` threw. */
@@ -72,6 +72,11 @@ export class Load {
     this.#stopped = true
     await this.#sending
     await Promise.all(this.#open)
+  }
+
+  /** Sends nothing more, and waits for nothing. */
+  [Symbol.dispose](): void {
+    this.#stopped = true
   }
 
   async #run(): Promise<void> {

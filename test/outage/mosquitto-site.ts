@@ -15,7 +15,7 @@ const ARRIVAL_MS = 60_000
 export async function startMosquittoSite(quick: boolean): Promise<OutageSite> {
   const broker = await startMosquitto({
     persistence: true,
-    settings: { max_inflight_messages: 1000, max_queued_messages: 0 },
+    settings: { max_inflight_messages: 1000, max_queued_messages: 1_000_000 },
   })
   const port = broker.port('plain')
   const proxy = await startProxy({ host: '127.0.0.1', port })
@@ -41,8 +41,8 @@ export async function startMosquittoSite(quick: boolean): Promise<OutageSite> {
   }
 }
 
-/** What came to a topic. */
-class Inbox {
+/** What came to a topic, seen by MQTT.js. */
+export class Inbox {
   readonly #client: MqttClient
   readonly #all: Arrival[] = []
   readonly #ids = new Set<string>()
@@ -56,10 +56,16 @@ class Inbox {
     })
   }
 
-  static async open(port: number, topic: string): Promise<Inbox> {
+  /** Subscribes, with a session that lasts. */
+  static async open(
+    port: number,
+    topic: string,
+    auth: { readonly username?: string; readonly password?: string } = {},
+  ): Promise<Inbox> {
     const client = await connectAsync({
       host: '127.0.0.1',
       port,
+      ...auth,
       protocolVersion: 5,
       clientId: `oracle ${topic}`,
       clean: false,
@@ -74,12 +80,14 @@ class Inbox {
     return inbox
   }
 
+  /** See `OutageSite.arrivals()`. */
   async arrivals(count: number): Promise<readonly Arrival[]> {
     const deadline = performance.now() + ARRIVAL_MS
     while (this.#ids.size < count && performance.now() < deadline) await sleep(20)
     return this.#all
   }
 
+  /** Ends it. */
   async close(): Promise<void> {
     await this.#client.endAsync(true)
   }
