@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import type { Adaptor } from '../contract/index.ts'
 import { durationOption, flagOption, integerOption } from '../kit/options.ts'
 import { authInputSchema, tlsOptionsSchema } from '../kit/security-options.ts'
 
@@ -67,6 +68,13 @@ export type OutboxOptions = z.output<typeof outboxOptionsSchema>
 
 /** Everything that a connection can be told beside its address: the object form of `connect()` and of the file. */
 export const connectionOptionsSchema = z.strictObject({
+  adaptor: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Custom adaptor, for a protocol of your own: path (with a "/") or package of an ES module that exports `adaptor`',
+    ),
   tls: tlsOptionsSchema.optional().describe('TLS settings; naming any demands an address with TLS'),
   auth: authInputSchema.optional().describe('User and password, or a token'),
   options: z
@@ -101,7 +109,12 @@ export const connectionOptionsSchema = z.strictObject({
 })
 
 /** What may be written for {@link connectionOptionsSchema}. */
-export interface ConnectionOptionsInput extends Omit<z.input<typeof connectionOptionsSchema>, 'outbox'> {
+export interface ConnectionOptionsInput extends Omit<
+  z.input<typeof connectionOptionsSchema>,
+  'adaptor' | 'outbox'
+> {
+  /** A custom adaptor, or the path or package of the ES module that exports it. */
+  readonly adaptor?: Adaptor | string | undefined
   /** What is held while the broker is away: the folder of a durable outbox, or all its options. */
   readonly outbox?: string | z.input<typeof outboxOptionsSchema> | undefined
 }

@@ -6,7 +6,7 @@ import { credentialsSource } from '../identity/index.ts'
 import { parseAddress } from '../kit/address.ts'
 import { readOptions } from '../kit/options.ts'
 import { authInputSchema, tlsOptionsSchema } from '../kit/security-options.ts'
-import { schemeOf } from './adaptors.ts'
+import { adaptorFor } from './adaptors.ts'
 import type { ConnectionOptions, ConnectionOptionsInput } from './options.ts'
 import { connectionOptionsSchema } from './options.ts'
 
@@ -37,31 +37,30 @@ export interface Target {
  */
 export async function resolveTarget(text: string, input: ConnectionOptionsInput): Promise<Target> {
   const address = parseAddress(text)
-  const scheme = schemeOf(address.scheme, address.display)
+  const { adaptor: custom, ...given } = input
+  const adaptor = await adaptorFor(address, custom)
+  const transport = adaptor.schemes[address.scheme]
   const [tlsQuery, ownQuery] = splitQuery(address)
   const options = readOptions(
     connectionOptionsSchema,
     {
-      ...input,
+      ...given,
       ...(typeof input.outbox === 'string' && { outbox: { path: input.outbox } }),
       ...(Object.keys(tlsQuery).length > 0 && { tls: { ...tlsQuery, ...input.tls } }),
       ...(address.user !== undefined && { auth: authOf(address, input) }),
     },
     `the options of "${address.display}"`,
   )
-  if (options.tls !== undefined && !scheme.secure) {
+  if (options.tls !== undefined && transport !== 'tls') {
+    const why =
+      transport === 'plaintext'
+        ? `${address.scheme}:// is plaintext, write ${address.scheme}s://`
+        : `${address.scheme}: never leaves this process, leave them out`
     throw new BackhaulError(
       'INVALID_OPTIONS',
-      `Cannot use TLS settings with "${address.display}": ${scheme.network ? `${address.scheme}:// is plaintext, write ${address.scheme}s://` : `${address.scheme}: never leaves this process, leave them out`}`,
+      `Cannot use TLS settings with "${address.display}": ${why}`,
       undefined,
-      {
-        problems: [
-          problem(
-            'tls',
-            `is for TLS, and ${scheme.network ? `${address.scheme}:// is plaintext, write ${address.scheme}s://` : `${address.scheme}: never leaves this process, leave them out`}`,
-          ),
-        ],
-      },
+      { problems: [problem('tls', `is for TLS, and ${why}`)] },
     )
   }
   if (options.share && options.auth?.token !== undefined) {
@@ -76,16 +75,14 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
       },
     )
   }
-  refusePlaintextPassword(address, options, scheme.network && !scheme.secure)
-  // an adaptor takes what its own options() gave: the registry holds adaptors of many option types
-  const adaptor: Adaptor = await scheme.load()
+  refusePlaintextPassword(address, options, transport === 'plaintext')
   return {
     display: address.display,
     adaptor,
     adaptorOptions: adaptor.options({ ...address, query: ownQuery }, options.options),
     options,
-    secure: scheme.secure || !scheme.network,
-    credentials: credentialsSource({ tls: options.tls, auth: options.auth, secure: scheme.secure }),
+    secure: transport !== 'plaintext',
+    credentials: credentialsSource({ tls: options.tls, auth: options.auth, secure: transport === 'tls' }),
     secrets: [options.tls, options.auth],
   }
 }

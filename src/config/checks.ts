@@ -6,7 +6,7 @@ import type { ConnectionOptionsInput } from '../client/options.ts'
 import { isDeepStreamPayload, PAYLOADS_OF_LINES } from '../codec/options.ts'
 import { nearest } from '../kit/nearest.ts'
 import { propertyFaults } from './deepstream/properties.ts'
-import { connectionFiles, fileFault } from './files.ts'
+import { absoluteAdaptor, connectionFiles, fileFault } from './files.ts'
 import type { CommandConfig, ConnectionConfig, InputConfig, RouteConfig } from './model.ts'
 import { partSchemas } from './model.ts'
 import type { Problem } from './problem.ts'
@@ -101,7 +101,8 @@ class CrossCheck {
     if (this.#checked.resolved.isOpen(path)) return
     try {
       const { url, ...options } = connection
-      const { adaptor } = await this.#checked.resolve(url, options)
+      const found = { ...options, ...absoluteAdaptor(connection, this.#checked.folder) }
+      const { adaptor } = await this.#checked.resolve(url, found)
       this.#adaptors.set(name, adaptor)
     } catch (error) {
       if (!(error instanceof BackhaulError)) throw error

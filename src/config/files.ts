@@ -13,7 +13,7 @@ export interface NamedFile {
   readonly file: string
 }
 
-type Connection = Pick<Config['connections'][string], 'tls' | 'auth'> & {
+type Connection = Pick<Config['connections'][string], 'adaptor' | 'tls' | 'auth'> & {
   readonly outbox?: Config['connections'][string]['outbox'] | undefined
 }
 type Outbox = Config['connections'][string]['outbox']
@@ -64,6 +64,7 @@ export function withAbsoluteFiles(config: Config, folder: string): Config {
     const { tls, auth } = connection
     const changed = {
       ...connection,
+      ...absoluteAdaptor(connection, folder),
       ...(tls !== undefined && { tls: absoluteTls(tls, absolute) }),
       outbox: absoluteOutbox(connection.outbox, folder),
       ...(auth !== undefined && { auth: absoluteAuth(auth, folder) }),
@@ -85,6 +86,16 @@ export function withAbsoluteFiles(config: Config, folder: string): Config {
     connections: Object.fromEntries(connections),
     inputs: Object.fromEntries(inputs),
   }
+}
+
+/** A custom adaptor that is named by its path, by its absolute path; a package stays. */
+export function absoluteAdaptor(
+  { adaptor }: Pick<Connection, 'adaptor'>,
+  folder: string,
+): { adaptor?: string } {
+  return adaptor?.includes('/') === true && !adaptor.startsWith('@')
+    ? { adaptor: resolve(folder, adaptor) }
+    : {}
 }
 
 function absoluteOutbox(outbox: Outbox, folder: string): Outbox {

@@ -14,12 +14,13 @@ const name = z
   )
 const text = z.string().min(1)
 
-const { tls, options, allowPlaintextCredentials, maxRetries } = connectionOptionsSchema.shape
+const { adaptor, tls, options, allowPlaintextCredentials, maxRetries } = connectionOptionsSchema.shape
 
 const connectionSchema = z.strictObject({
   url: text.describe(
     'Address of the broker, for example `mqtts://broker.example:8883`. Options of the protocol may stand in its query',
   ),
+  adaptor,
   tls,
   auth: authOptionsSchema.optional().describe('User and password, or a token'),
   options,

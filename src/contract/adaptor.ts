@@ -95,12 +95,17 @@ export interface DialRequest<Options> {
   readonly auth: Auth | undefined
 }
 
+/** How the link of an address travels: encrypted, in plaintext over a network, or without ever leaving this process. */
+export type Transport = 'tls' | 'plaintext' | 'process'
+
 /**
  * A protocol, as a value: it holds no state, never logs, and never dials again by itself.
  */
 export interface Adaptor<Options = unknown> {
   /** The protocol's name in lower case, for example `mqtt`. */
   readonly protocol: string
+  /** The schemes of the addresses that it serves, for example `{ mqtt: 'plaintext', mqtts: 'tls' }`. */
+  readonly schemes: Readonly<Record<string, Transport>>
   /** What every link of this adaptor can do at best; a link may narrow it. */
   readonly capabilities: Capabilities
   /**

@@ -12,6 +12,7 @@ export type {
   PeerTls,
   Settle,
   SubscribeOptions,
+  Transport,
 } from './adaptor.ts'
 export { DELIVERED } from './adaptor.ts'
 export type { Address } from './address.ts'

@@ -39,6 +39,7 @@ const capabilities: Capabilities = {
 /** An adaptor whose every step the test takes: it accepts, refuses, loses and delivers only when told. */
 export class ScriptedAdaptor implements Adaptor<string> {
   readonly protocol = 'scripted'
+  readonly schemes = { scripted: 'process' } as const
   readonly capabilities: Capabilities
   readonly dials: ScriptedDial[] = []
   /** Where set, each dial is answered at once: a link for `undefined`. */

@@ -13,6 +13,7 @@ export { KAFKA_SCHEMES, kafkaOptionsSchema } from './options.ts'
 /** Apache Kafka 3.0 and later. See README.md beside this file. */
 export const kafka: Adaptor<KafkaOptions> = {
   protocol: 'kafka',
+  schemes: { kafka: 'plaintext', kafkas: 'tls' },
   capabilities: KAFKA_CAPABILITIES,
   options: readKafkaOptions,
   signature: kafkaSignature,

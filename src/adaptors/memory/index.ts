@@ -43,6 +43,7 @@ function adaptorOf(
 ): Adaptor<MemoryOptions> {
   return {
     protocol: 'memory',
+    schemes: { memory: 'process' },
     capabilities,
     options: optionsOf,
     signature: ({ broker, clientId }) => JSON.stringify([broker, clientId ?? null]),

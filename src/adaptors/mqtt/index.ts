@@ -14,6 +14,7 @@ export { MQTT_SCHEMES, mqttOptionsSchema } from './options.ts'
 /** MQTT 5 and 3.1.1 over TCP, TLS and WebSocket. See README.md beside this file. */
 export const mqtt: Adaptor<MqttOptions> = {
   protocol: 'mqtt',
+  schemes: { mqtt: 'plaintext', mqtts: 'tls', ws: 'plaintext', wss: 'tls' },
   capabilities: MQTT_CAPABILITIES,
   options: readMqttOptions,
   signature: mqttSignature,
