@@ -7,9 +7,10 @@ import { z } from 'zod'
 import { AsyncQueue } from '../src/kit/async-queue.ts'
 
 /** A round that takes longer is given up: something is broken. */
-const ROUND_MS = 60_000
+const ROUND_MS = 120_000
 
-const figuresSchema = z.object({
+/** How the figures of a round look. */
+export const figuresSchema = z.object({
   messagesPerSecond: z.number(),
   cpuMicros: z.number(),
   rssBytes: z.number(),
@@ -17,10 +18,12 @@ const figuresSchema = z.object({
 /** What one round took. CPU in microseconds a message: user and system together, of all threads of the process. */
 export type Figures = z.output<typeof figuresSchema>
 
-/** A process that is measured round by round: it says `ready`, then the figures of each round. */
+/** A process that is measured round by round: it says `ready` (or what keeps it), then the figures of each round. */
 export class RoundProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #messages = new AsyncQueue<unknown>()
+  /** What it said first. */
+  first: unknown
 
   private constructor(child: ChildProcess) {
     this.#child = child
@@ -30,25 +33,35 @@ export class RoundProcess implements AsyncDisposable {
     })
   }
 
-  /** Starts a program, and waits until it is ready. `nodeOptions` are flags for Node itself. */
+  /** Starts a program, and waits for its first word. `nodeOptions` are flags for Node itself. */
   static async start(
     program: string,
     args: readonly string[],
     nodeOptions: readonly string[],
   ): Promise<RoundProcess> {
     const started = new RoundProcess(fork(program, args, { execArgv: [...nodeOptions] }))
-    await started.#next()
+    started.first = await started.next()
     return started
   }
 
   /** Lets it begin one round. */
-  go(): void {
-    this.#child.send('go')
+  go(command = 'go'): void {
+    this.#child.send(command)
   }
 
   /** The figures of the round that ends next. */
   async figures(): Promise<Figures> {
-    return figuresSchema.parse(await this.#next())
+    return figuresSchema.parse(await this.next())
+  }
+
+  /** What it says next. */
+  async next(): Promise<unknown> {
+    const timer = setTimeout(() => this.#child.kill(), ROUND_MS)
+    try {
+      return (await this.#messages.next()).value
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Lets it disconnect, and waits for its end. */
@@ -57,14 +70,5 @@ export class RoundProcess implements AsyncDisposable {
     const gone = once(this.#child, 'exit')
     this.#child.disconnect()
     await gone
-  }
-
-  async #next(): Promise<unknown> {
-    const timer = setTimeout(() => this.#child.kill(), ROUND_MS)
-    try {
-      return (await this.#messages.next()).value
-    } finally {
-      clearTimeout(timer)
-    }
   }
 }

@@ -16,14 +16,20 @@ export class Round {
     this.#cpu = process.cpuUsage()
   }
 
-  /** The last one is through. */
-  report(): void {
+  /** The first message came a while after the start: what was before it is waiting, but work counts. */
+  waited(): void {
+    this.#startedAt = performance.now()
+  }
+
+  /** The last one is through. `more` are further figures. */
+  report(more: Readonly<Record<string, number>> = {}): void {
     const { user, system } = process.cpuUsage(this.#cpu)
     const seconds = (performance.now() - this.#startedAt) / 1000
     process.send?.({
       messagesPerSecond: this.#messages / seconds,
       cpuMicros: (user + system) / this.#messages,
       rssBytes: process.memoryUsage.rss(),
+      ...more,
     })
   }
 }
