@@ -123,6 +123,14 @@ function userOf(url: string, flags: ConnectFlags): [address: string, auth: Conne
   return [address, { user, passwordFile: flags.passwordFile }]
 }
 
+/** Warns of a password on the command line, once. */
+export function warnOfPassword(url: string, io: CliIo, flags: ConnectFlags): void {
+  if (flags.quiet === true || parseAddress(url).password === undefined) return
+  io.stderr.write(
+    'warning: the address holds a password, which every user of this machine can see: use --password-file\n',
+  )
+}
+
 /** Tells on stderr where the connection stands, at each change, until it is closed. */
 export async function noteStatus(client: Client, io: CliIo, flags: ConnectFlags): Promise<void> {
   if (flags.quiet === true) return

@@ -9,7 +9,13 @@ import { abortable } from '../kit/abortable.ts'
 import { deferred } from '../kit/deferred.ts'
 import { LineSplitter } from '../kit/lines.ts'
 import type { ConnectFlags } from './connect-flags.ts'
-import { addConnectFlags, connectArguments, connectLimit, noteStatus } from './connect-flags.ts'
+import {
+  addConnectFlags,
+  connectArguments,
+  connectLimit,
+  noteStatus,
+  warnOfPassword,
+} from './connect-flags.ts'
 import { startDeadline } from './deadline.ts'
 import { interrupted } from './interrupted.ts'
 import type { CliIo } from './io.ts'
@@ -57,6 +63,7 @@ export function pubCommand(io: CliIo): Command {
 
 async function publish(io: CliIo, url: string, topic: string, flags: PubFlags): Promise<void> {
   const [address, options] = connectArguments(url, flags)
+  warnOfPassword(url, io, flags)
   const { connect } = await import('../client/index.ts')
   // a file that cannot be read is found out before anybody is dialled
   const content = flags.file === undefined || flags.file === '-' ? undefined : await readPayload(flags.file)
@@ -72,6 +79,7 @@ async function publish(io: CliIo, url: string, topic: string, flags: PubFlags): 
     const client = await connect(address, { ...options, ...connectLimit(deadline), signal: stop.signal })
     const notes = noteStatus(client, io, flags)
     publisher = new Publisher(client, topic, flags.messageKey, flags.header)
+    const watch = endAtRefusal(client, publisher)
     try {
       if (content !== undefined) await publisher.send(content)
       else if (flags.message !== undefined) await publisher.send(flags.message)
@@ -80,13 +88,18 @@ async function publish(io: CliIo, url: string, topic: string, flags: PubFlags): 
       await publisher.settled(signal)
     } finally {
       await client.close({ drainTimeoutMs: 0 })
-      await notes
+      await Promise.all([notes, watch])
       publisher.tell(io, flags)
     }
   } finally {
     offSignal()
     deadline.cancel()
   }
+}
+
+/** A broker that refuses us on a later link does so for a while: the command ends, and does not wait for it. */
+async function endAtRefusal(client: Client, publisher: Publisher): Promise<void> {
+  for await (const status of client.status()) if (status.state === 'refused') publisher.giveUp(status.error)
 }
 
 /** Sends in order with many under way, and stops at the first failure. */
@@ -99,6 +112,7 @@ class Publisher {
   #acknowledged = 0
   #failed = 0
   #failure: BackhaulError | undefined
+  #gaveUp = false
   /** Aborted by the first failure, so that nobody waits for more of stdin then. */
   readonly #broken = new AbortController()
   #wake = deferred()
@@ -125,7 +139,7 @@ class Publisher {
         this.#wake.resolve()
       },
     )
-    while (this.#underWay >= MAX_IN_FLIGHT) await this.#change(signal)
+    while (this.#underWay >= MAX_IN_FLIGHT && !this.#gaveUp) await this.#change(signal)
   }
 
   async sendLines(input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
@@ -159,9 +173,17 @@ class Publisher {
     }
   }
 
+  /** Nothing more is waited for. */
+  giveUp(error: BackhaulError): void {
+    this.#failure ??= error
+    this.#gaveUp = true
+    this.#broken.abort(error)
+    this.#wake.resolve()
+  }
+
   /** Waits until every message has its outcome; throws the first failure. */
   async settled(signal: AbortSignal): Promise<void> {
-    while (this.#underWay > 0) await this.#change(signal)
+    while (this.#underWay > 0 && !this.#gaveUp) await this.#change(signal)
     if (this.#failure !== undefined) throw this.#failure
   }
 

@@ -6,7 +6,13 @@ import type { Client, SubscribeOptions } from '../client/index.ts'
 import type { Subscription } from '../connection/index.ts'
 import type { Delivery } from '../contract/index.ts'
 import type { ConnectFlags } from './connect-flags.ts'
-import { addConnectFlags, connectArguments, connectLimit, noteStatus } from './connect-flags.ts'
+import {
+  addConnectFlags,
+  connectArguments,
+  connectLimit,
+  noteStatus,
+  warnOfPassword,
+} from './connect-flags.ts'
 import { startDeadline } from './deadline.ts'
 import type { CliIo } from './io.ts'
 import { isClosedPipe, written } from './io.ts'
@@ -45,6 +51,7 @@ export function subCommand(io: CliIo): Command {
 
 async function subscribe(io: CliIo, url: string, topics: readonly string[], flags: SubFlags): Promise<void> {
   const [address, options] = connectArguments(url, flags)
+  warnOfPassword(url, io, flags)
   const { connect } = await import('../client/index.ts')
   const writer = new Writer(io, flags)
   const deadline = startDeadline(flags.deadline, () => `receive ${writer.summary()}`)

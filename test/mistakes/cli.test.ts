@@ -99,7 +99,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a password for another machine in plaintext',
     args: ['pub', 'mqtt://me:hunter2@broker.example', 'a', '--message', 'x'],
     code: 78,
-    says: /^error PLAINTEXT_CREDENTIALS: .*broker\.example/,
+    says: /^error PLAINTEXT_CREDENTIALS: .*broker\.example/m,
   },
   {
     name: 'a password file without a user',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import type { KafkaBroker } from '../../brokers/index.ts'
-import { dial, message, publish, subscribe, take, text, words } from './support.ts'
+import { dial, message, publish, subscribe, take, text, tlsFrom, words } from './support.ts'
 
 /** What publishing owes beyond the conformance suite, at a real broker. */
 export function publishingTests(started: () => KafkaBroker): void {
@@ -81,6 +81,25 @@ export function publishingTests(started: () => KafkaBroker): void {
     // the topic is made: the parked message goes out
     await started().admin.createTopic('p.unknown')
     assert.deepEqual(words(await publish(link, [message('p.unknown', 'x')])), ['delivered'])
+    await link.close()
+  })
+
+  test('publish() of a client that may write to no topic refuses it, and the link lives', async () => {
+    const { admin, pki } = started()
+    await admin.createTopic('p.none')
+    await admin.allow('p-none', 'read topic p.none')
+    const link = await dial(started().url('mutual'), { tls: tlsFrom(pki.ca, await pki.client('p-none')) })
+    const reader = await subscribe(link, ['p.none'])
+    assert.deepEqual(words(await publish(link, [message('p.none', 'x')])), ['refused topic NOT_AUTHORIZED'])
+    // another one publishes, and a right that comes later counts at the next try
+    await admin.allow('p-none', 'write topic p.none')
+    for (let tries = 0; tries < 50; tries += 1) {
+      const [word] = words(await publish(link, [message('p.none', 'y')]))
+      if (word === 'delivered') break
+      assert.equal(word, 'refused topic NOT_AUTHORIZED')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    assert.equal(text((await take(reader, 1))[0] ?? assert.fail()), 'y')
     await link.close()
   })
 

@@ -3,6 +3,7 @@ import { after, before, describe } from 'node:test'
 import type { KafkaBroker } from '../../brokers/index.ts'
 import { startKafka, withoutKafka } from '../../brokers/index.ts'
 import { acceptanceTests } from './acceptance.ts'
+import { cliTests } from './cli.ts'
 import { interopTests } from './interop.ts'
 import { mistakesTests } from './mistakes.ts'
 import { publishingTests } from './publishing.ts'
@@ -27,5 +28,6 @@ describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   describe('keys and TLS settings', () => tlsTests(started))
   describe('tokens', () => tokenTests(started))
   describe('acceptance', () => acceptanceTests(started))
+  describe('command line', () => cliTests(started))
   describe('subscribing', () => subscribingTests(started))
 })

@@ -1,3 +1,4 @@
+import { BackhaulError } from '../../../contract/index.ts'
 import type { Cluster } from '../session/cluster.ts'
 import { errorName } from '../session/driver.ts'
 import { kafkaError } from '../errors.ts'
@@ -11,7 +12,11 @@ const PASSING: ReadonlySet<string> = new Set([
   'CONCURRENT_TRANSACTIONS',
 ])
 
-/** Gets a producer's identity, by which the broker drops repeats; {@link ANONYMOUS} where that is not wanted. */
+/**
+ * Gets a producer's identity, by which the broker drops repeats; {@link ANONYMOUS} where that is not wanted.
+ *
+ * @throws BackhaulError `NOT_AUTHORIZED` with the scope "topic" for a client that may write to none (KIP-679).
+ */
 export async function identify(cluster: Cluster): Promise<ProducerIdentity> {
   const { driver, options, first } = cluster
   if (!options.idempotence) return ANONYMOUS
@@ -19,10 +24,20 @@ export async function identify(cluster: Cluster): Promise<ProducerIdentity> {
     const answer = await first.request(driver.initProducerIdV4, [null, options.publishTimeoutMs, -1n, -1])
     if (answer.errorCode === 0) return { id: answer.producerId, epoch: answer.producerEpoch }
     const name = errorName(driver, answer.errorCode)
+    if (name === 'CLUSTER_AUTHORIZATION_FAILED') throw mayWriteNowhere(first.address, name)
     if (!PASSING.has(name) || tries > 50) {
       const what = `publish as an idempotent producer at ${first.address}`
       throw kafkaError({ name, what, scope: 'link' })
     }
     await cluster.pause(100)
   }
+}
+
+function mayWriteNowhere(address: string, name: string): BackhaulError {
+  return new BackhaulError(
+    'NOT_AUTHORIZED',
+    `Cannot publish at ${address}: this identity has no right to write to any topic, allow Write on the topic in the access list of the broker`,
+    undefined,
+    { scope: 'topic', brokerReason: name },
+  )
 }

@@ -177,7 +177,11 @@ export class Producer {
         this.#identity = identity
         this.#pump()
       },
-      (error: unknown) => this.#lost(error),
+      (error: unknown) => {
+        this.#identifying = false
+        if (!(error instanceof Failure) || error.scope !== 'topic') this.#lost(error)
+        else this.#inHand.settleAll({ kind: 'refused', scope: 'topic', error })
+      },
     )
   }
 
