@@ -1,5 +1,6 @@
 import { memoryOptionsSchema } from '../src/adaptors/memory/options.ts'
 import { mqttOptionsSchema } from '../src/adaptors/mqtt/options.ts'
+import { redisOptionsSchema } from '../src/adaptors/redis/options.ts'
 import { configSchema } from '../src/config/index.ts'
 import type { JsonSchema } from './config-schema.ts'
 import { jsonSchemaOf } from './config-schema.ts'
@@ -43,6 +44,7 @@ The first line is for editors: with the JSON Schema that is in the package they 
 
 const PROTOCOLS = {
   'MQTT (`mqtt://`, `mqtts://`, `ws://`, `wss://`)': mqttOptionsSchema,
+  'Redis (`redis://`, `rediss://`)': redisOptionsSchema,
   '`memory:`': memoryOptionsSchema,
 }
 

@@ -16,9 +16,11 @@ const PACKAGES: Readonly<Record<string, string>> = {
   kcat: 'kcat',
   'rabbitmq-server': 'rabbitmq-server',
   'amqp-publish': 'amqp-tools',
+  'redis-server': 'redis-server',
+  'redis-cli': 'redis-tools',
 }
 /** Packages that come with a service of their own name. */
-const SERVICES = ['mosquitto', 'rabbitmq-server']
+const SERVICES = ['mosquitto', 'rabbitmq-server', 'redis-server']
 /** A package's installation asks this program whether it may start its service: 101 means no. */
 const POLICY = '/usr/sbin/policy-rc.d'
 

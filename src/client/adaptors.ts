@@ -8,6 +8,7 @@ type Load = () => Promise<Adaptor>
 
 const loadMqtt: Load = async () => (await import('../adaptors/mqtt/index.ts')).mqtt
 const loadKafka: Load = async () => (await import('../adaptors/kafka/index.ts')).kafka
+const loadRedis: Load = async () => (await import('../adaptors/redis/index.ts')).redis
 const loadMemory: Load = async () => (await import('../adaptors/memory/index.ts')).memory
 
 /** Every scheme that an address may begin with; of two that are equally near to a mistyped one, the first is suggested. */
@@ -18,6 +19,8 @@ const SCHEMES: Readonly<Record<string, Load>> = {
   mqtt: loadMqtt,
   kafkas: loadKafka,
   kafka: loadKafka,
+  rediss: loadRedis,
+  redis: loadRedis,
   ws: loadMqtt,
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-import type { Delivery, Link, Message, Outcome, TlsSettings } from '../../src/contract/index.ts'
+import type { Deliveries, Delivery, Link, Message, Outcome, TlsSettings } from '../../src/contract/index.ts'
 import type { PairFiles } from '../pki.ts'
 
 /** A signal that never aborts. */
@@ -66,4 +66,33 @@ export function publish(
 /** The payload as text. */
 export function text({ payload }: Delivery): string {
   return Buffer.from(payload).toString()
+}
+
+/** What became of each message, in words. */
+export function words(outcomes: readonly Outcome[]): string[] {
+  return outcomes.map((outcome) =>
+    outcome.kind === 'refused' ? `refused ${outcome.scope} ${outcome.error.code}` : outcome.kind,
+  )
+}
+
+/** Subscribes. */
+export function subscribe(
+  link: Link,
+  topics: readonly string[],
+  group?: string,
+  maxInWork = 100,
+): Promise<Deliveries> {
+  return link.subscribe(topics, { group, maxInWork }, NEVER)
+}
+
+/** Takes `count` deliveries, acknowledging each unless told otherwise. */
+export async function take(deliveries: Deliveries, count: number, acknowledge = true): Promise<Delivery[]> {
+  const taken: Delivery[] = []
+  while (taken.length < count) {
+    const next = await deliveries.next()
+    if (next.done === true) throw new Error(`the stream ended after ${taken.length} of ${count}`)
+    if (acknowledge) next.value.ack()
+    taken.push(next.value)
+  }
+  return taken
 }

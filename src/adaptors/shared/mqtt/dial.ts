@@ -1,5 +1,6 @@
 import type { Auth, PeerTls, TlsSettings } from '../../../contract/index.ts'
 import { BackhaulError } from '../../../contract/index.ts'
+import { limited } from '../limited.ts'
 import type { OpenSocket } from '../socket.ts'
 import { hostAndPort, openSocket, speaksTls, tlsRequired } from '../socket.ts'
 import type { Accepted } from './handshake.ts'
@@ -51,9 +52,8 @@ export async function dialSession(
   const shareMs = settings.connectTimeoutMs / settings.hosts.length
   for (const { host, port } of settings.hosts) {
     try {
-      return await limited(shareMs, hostAndPort(host, port), signal, tools, (both) =>
-        new HostDial(host, port, settings, credentials, both).run(),
-      )
+      const limit = { timeoutMs: shareMs, address: hostAndPort(host, port), signal, clock: tools.clock }
+      return await limited(limit, (both) => new HostDial(host, port, settings, credentials, both).run())
     } catch (error) {
       last = error
       // a broker's own refusal is the answer; only one that cannot be reached makes way for the next
@@ -61,29 +61,6 @@ export async function dialSession(
     }
   }
   throw last
-}
-
-async function limited<T>(
-  timeoutMs: number,
-  address: string,
-  signal: AbortSignal,
-  tools: SessionTools,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const late = new AbortController()
-  const timer = tools.clock.after(timeoutMs, () => late.abort())
-  try {
-    return await run(AbortSignal.any([signal, late.signal]))
-  } catch (error) {
-    if (!late.signal.aborted || signal.aborted) throw error
-    throw new BackhaulError(
-      'TIMEOUT',
-      `Cannot connect to ${address}: it did not answer within ${timeoutMs} ms, check the network and the broker`,
-      error,
-    )
-  } finally {
-    timer.cancel()
-  }
 }
 
 /** The dial of one broker. */

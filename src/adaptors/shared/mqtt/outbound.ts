@@ -6,7 +6,7 @@ import type { Output } from './output.ts'
 import { PROTOCOL_VIOLATION, ProtocolViolation } from './protocol-error.ts'
 import { FAILURE, publishOutcome } from './reasons.ts'
 import type { Qos, SessionFacts } from './settings.ts'
-import { SignalWatch } from './signal-watch.ts'
+import { SignalWatch } from '../signal-watch.ts'
 
 /*
  * Messages on their way to the broker.

@@ -11,7 +11,7 @@ import { Reader } from './reader.ts'
 import { FAILURE, refusal } from './reasons.ts'
 import type { Granted, Requests } from './requests.ts'
 import type { Qos, SessionFacts } from './settings.ts'
-import { SignalWatch } from './signal-watch.ts'
+import { SignalWatch } from '../signal-watch.ts'
 
 const SHARED = '$share/'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 
-import { SignalWatch } from '../../../../src/adaptors/shared/mqtt/signal-watch.ts'
+import { SignalWatch } from '../../../src/adaptors/shared/signal-watch.ts'
 
 function listeners(signal: AbortSignal): number {
   return getEventListeners(signal, 'abort').length
