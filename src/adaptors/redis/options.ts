@@ -30,7 +30,12 @@ export const redisOptionsSchema = z.strictObject({
     .describe(
       'About how many entries a stream keeps: the oldest are trimmed when one is added, read or not. Default: all',
     ),
-  payloadField: z.string().min(1).max(255).default('metadata').describe('Field of an entry that holds the payload'),
+  payloadField: z
+    .string()
+    .min(1)
+    .max(255)
+    .default('metadata')
+    .describe('Field of an entry that holds the payload'),
   idField: field('id').describe('Field for the id of the message; empty: it is not sent'),
   keyField: field('key').describe('Field for the key of the message; empty: it is not sent'),
   headersField: field('headers').describe('Field for the headers, as JSON; empty: they are not sent'),

@@ -1,10 +1,9 @@
 import type { RedisOptions } from '../../../src/adaptors/redis/index.ts'
 import { redis } from '../../../src/adaptors/redis/index.ts'
-import type { Auth, DialRequest, Link, TlsSettings } from '../../../src/contract/index.ts'
+import type { Auth, DialRequest, TlsSettings } from '../../../src/contract/index.ts'
 import { parseAddress } from '../../../src/kit/address.ts'
-import { NEVER } from '../support.ts'
 
-export { message, publish, subscribe, take, text, tlsFrom, words } from '../support.ts'
+export { tlsFrom } from '../support.ts'
 
 /** How a test dials. */
 export interface DialOptions {
@@ -22,9 +21,4 @@ export function requestFor(
   { options = {}, tls, auth }: DialOptions = {},
 ): DialRequest<RedisOptions> {
   return { options: redis.options(parseAddress(url), options), tls, auth }
-}
-
-/** Dials through the adaptor. */
-export function dial(url: string, options: DialOptions = {}): Promise<Link> {
-  return redis.dial(requestFor(url, options), NEVER)
 }

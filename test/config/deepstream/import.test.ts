@@ -211,8 +211,11 @@ const PROBLEMS: readonly (readonly [what: string, text: string, line: RegExp])[]
   ],
   [
     'an adaptor that is not there yet',
-    sink('topic=t\nmsg-conv-payload-type=1').replace('libnvds_mqtt', 'libnvds_redis'),
-    /^t\.txt:5:21: Cannot use "libnvds_redis_proto\.so": this version has no adaptor for its protocol yet/,
+    sink('topic=t\nmsg-conv-payload-type=1', 'HostName=h;DeviceId=d;SharedAccessKey=a2V5').replace(
+      'libnvds_mqtt',
+      'libnvds_azure',
+    ),
+    /^t\.txt:5:21: Cannot use "libnvds_azure_proto\.so": this version has no adaptor for its protocol yet/,
   ],
   [
     'a connection string without a port',

@@ -60,7 +60,10 @@ export function readStreams(answer: unknown): readonly (readonly [stream: string
 export function readEntries(value: unknown): RawEntry[] {
   return answerList(value).map((one) => {
     const [id, fields] = answerList(one)
-    return { id: answerText(id), fields: Array.isArray(fields) ? fields.filter(Buffer.isBuffer) : undefined }
+    return {
+      id: answerText(id),
+      fields: Array.isArray(fields) ? fields.filter((one) => Buffer.isBuffer(one)) : undefined,
+    }
   })
 }
 

@@ -40,7 +40,9 @@ export class FreeReader implements Reader {
     const connection = await this.#context.open(this.#stop.signal)
     this.#connection = connection
     for (const stream of this.#streams) {
-      const last = readEntries(await askFor(connection, stream, ['XREVRANGE', stream, '+', '-', 'COUNT', '1']))
+      const last = readEntries(
+        await askFor(connection, stream, ['XREVRANGE', stream, '+', '-', 'COUNT', '1']),
+      )
       // where it is empty, everything that it will hold is new
       this.#positions.set(stream, last[0]?.id ?? '0-0')
     }

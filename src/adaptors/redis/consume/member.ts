@@ -81,7 +81,7 @@ export class Member {
     // what another member has claimed lately stays with it
     const minIdle = String(Math.floor(claimIdleMs / 4))
     for (const some of chunks(ids)) {
-      this.#tell(['XCLAIM', stream, group, consumer, minIdle, ...some, 'JUSTID'])
+      void this.#tell(['XCLAIM', stream, group, consumer, minIdle, ...some, 'JUSTID'])
     }
   }
 
@@ -99,7 +99,17 @@ export class Member {
     const { group, consumer, claimIdleMs } = this.#setup
     let hasClaimed = false
     for (let from = '0-0'; ;) {
-      const words = ['XAUTOCLAIM', stream, group, consumer, String(claimIdleMs), from, 'COUNT', '100', 'JUSTID']
+      const words = [
+        'XAUTOCLAIM',
+        stream,
+        group,
+        consumer,
+        String(claimIdleMs),
+        from,
+        'COUNT',
+        '100',
+        'JUSTID',
+      ]
       const [next, ids] = answerList(await askFor(connection, stream, words))
       hasClaimed ||= answerList(ids).length > 0
       from = answerText(next)

@@ -261,7 +261,7 @@ export class Publisher {
   #abort(signal: AbortSignal): void {
     const failed: Outcome = { kind: 'failed', error: aborted('publish') }
     const keys = new Set<string>()
-    for (const batch of [...this.#open]) {
+    for (const batch of Array.from(this.#open)) {
       for (const [index, message] of batch.messages.entries()) {
         if (batch.states[index] === SETTLED) continue
         const key = orderOf(message)

@@ -195,7 +195,9 @@ export class RedisConnection {
     try {
       this.#decoder.write(chunk)
     } catch (cause) {
-      this.end(cause instanceof Failure ? cause : violation(this.address, 'what is no answer of Redis', cause))
+      this.end(
+        cause instanceof Failure ? cause : violation(this.address, 'what is no answer of Redis', cause),
+      )
     }
   }
 
@@ -204,7 +206,8 @@ export class RedisConnection {
     if (this.#ended !== undefined) return
     if (asker === undefined) {
       // a broker that is full, or in protected mode, says so before it hangs up
-      const word = answer instanceof ErrorAnswer ? `"${answer.text.slice(0, 200)}"` : 'an answer to no command'
+      const word =
+        answer instanceof ErrorAnswer ? `"${answer.text.slice(0, 200)}"` : 'an answer to no command'
       this.end(violation(this.address, word))
       return
     }

@@ -99,10 +99,7 @@ async function explained(error: unknown, place: Place, setup: LinkSetup, signal:
   return (await speaksTls(host, port, signal)) ? tlsRequired(hostAndPort(host, port), error) : error
 }
 
-async function introduce(
-  connection: RedisConnection,
-  { options, auth }: LinkSetup,
-): Promise<string> {
+async function introduce(connection: RedisConnection, { options, auth }: LinkSetup): Promise<string> {
   const { database, clientName } = options
   const login = auth === undefined ? [] : ['AUTH', auth.user, auth.password ?? '']
   const answers = await Promise.all([
