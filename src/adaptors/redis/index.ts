@@ -14,6 +14,7 @@ export { REDIS_SCHEMES, redisOptionsSchema } from './options.ts'
 /** Streams of Redis 7 and Valkey. See README.md beside this file. */
 export const redis: Adaptor<RedisOptions> = {
   protocol: 'redis',
+  schemes: { redis: 'plaintext', rediss: 'tls' },
   capabilities: REDIS_CAPABILITIES,
   options: readRedisOptions,
   signature: redisSignature,
