@@ -47,7 +47,18 @@ async function withFolder<T>(task: (folder: string) => Promise<T>): Promise<T> {
 async function outage(name: string, site: OutageSite, fault: Fault): Promise<void> {
   const course = flags.quick ? QUICK : COURSE
   const result = await withFolder((folder) => runOutage(site, fault, course, folder))
-  const { accepted, lost, outOfOrder, otherId, repeats, errors, flowMs, sendP99Ms, sendMaxMs } = result
+  const {
+    accepted,
+    lost,
+    outOfOrder,
+    otherId,
+    repeats,
+    errors,
+    flowMs,
+    sendBeforeP99Ms,
+    sendP99Ms,
+    sendMaxMs,
+  } = result
   const good = lost.length + outOfOrder.length + otherId.length + errors.length === 0 && flowMs <= FLOW_MS
   say(
     name,
@@ -55,7 +66,7 @@ async function outage(name: string, site: OutageSite, fault: Fault): Promise<voi
     good,
     `${accepted} accepted: ${lost.length} lost, ${outOfOrder.length} out of order, ${repeats} came twice ` +
       `(${otherId.length} with another id); live messages ${flowMs} ms after the return; ` +
-      `send() while it was away: p99 ${sendP99Ms.toFixed(1)} ms, at most ${sendMaxMs.toFixed(0)} ms, ${errors.length} errors`,
+      `send() p99 ${sendBeforeP99Ms.toFixed(1)} ms before, ${sendP99Ms.toFixed(1)} ms while it was away (at most ${sendMaxMs.toFixed(0)}), ${errors.length} errors`,
   )
 }
 

@@ -50,7 +50,7 @@ export const outboxOptionsSchema = z.strictObject({
     .enum(['block', 'dropOldest', 'dropNewest'])
     .default('block')
     .describe(
-      'At the limit: wait for space, drop the oldest message, or refuse the new one. Each drop is counted',
+      'At the limit: wait for space (not for that of a topic that the broker refuses), drop the oldest message, or refuse the new one. Each drop is counted',
     ),
   parkRefused: flagOption
     .default(true)

@@ -13,7 +13,8 @@ import type { Entry } from './entry.ts'
  * - `dropNewest`: the new one is refused.
  *
  * What is parked does not count against what waits: it has its own share. When that is full, only messages of refused topics
- * find no room.
+ * find no room, and `block` refuses them like `dropNewest`: nothing that is on its way makes room for them, and whoever sends to
+ * several topics must not stand still for one of them.
  */
 export type FullPolicy = 'block' | 'dropOldest' | 'dropNewest'
 
@@ -35,7 +36,7 @@ export interface Limits {
 export interface Gate {
   /** Whether an entry fits now. */
   fits(entry: Entry): boolean
-  /** Whether its topic is refused and the share of what is parked is full: it waits apart from the others. */
+  /** Whether its topic is refused and the share of what is parked is full: waiting would be of no use. */
   isHeld(entry: Entry): boolean
   /** Takes it over; gives what `Store.safe()` gives. */
   accept(entry: Entry): Promise<void> | undefined
@@ -57,8 +58,6 @@ export class Admission {
   readonly #policy: FullPolicy
   readonly #gate: Gate
   readonly #waiters = [new Ring<Waiter>(), new Ring<Waiter>(), new Ring<Waiter>()] as const
-  /** Those of refused topics, by class and topic: they hold nobody else up. */
-  readonly #held = new Map<string, Ring<Waiter>>()
   #waiting = 0
 
   /** The gate knows the limits. */
@@ -79,66 +78,55 @@ export class Admission {
    */
   admit(entry: Entry, signal: AbortSignal | undefined): Promise<void> | undefined {
     if (!this.#isBehindOthers(entry) && this.#gate.fits(entry)) return this.#gate.accept(entry)
-    if (this.#policy === 'block') return this.#wait(entry, signal)
+    if (this.#policy === 'block' && !this.#gate.isHeld(entry)) return this.#wait(entry, signal)
     if (this.#policy === 'dropOldest' && this.#gate.makeRoom(entry)) return this.#gate.accept(entry)
     throw this.#gate.turnAway(entry)
   }
 
   /** There may be room: serves whoever waits, in turn, as far as it goes. */
   serve(): void {
-    for (const ring of this.#waiters) if (!this.#serveRing(ring, true)) break
-    for (const [name, ring] of this.#held) {
-      this.#serveRing(ring, false)
-      if (ring.length === 0) this.#held.delete(name)
-    }
+    for (const ring of this.#waiters) if (!this.#serveRing(ring)) break
   }
 
   /** Sends everyone who waits away. */
   close(error: BackhaulError): void {
-    for (const ring of [...this.#waiters, ...this.#held.values()]) {
+    for (const ring of this.#waiters) {
       for (let waiter = ring.shift(); waiter !== undefined; waiter = ring.shift()) {
         if (!waiter.waiting) continue
         this.#end(waiter)
         waiter.done.reject(error)
       }
     }
-    this.#held.clear()
   }
 
   /** False when someone still waits. */
-  #serveRing(ring: Ring<Waiter>, maySetAside: boolean): boolean {
+  #serveRing(ring: Ring<Waiter>): boolean {
     for (let waiter = ring.peek(); waiter !== undefined; waiter = ring.peek()) {
-      if (waiter.waiting && !this.#gate.fits(waiter.entry)) {
-        if (!maySetAside || !this.#gate.isHeld(waiter.entry)) return false
-        this.#heldRing(waiter.entry).push(waiter)
-      } else if (waiter.waiting) {
-        this.#end(waiter)
-        try {
-          waiter.done.resolve(this.#gate.accept(waiter.entry))
-        } catch (error) {
-          waiter.done.reject(error)
-        }
-      }
+      if (waiter.waiting && !this.#serveOne(waiter)) return false
       ring.shift()
     }
     return true
   }
 
-  /** Nobody overtakes those who wait in the same or a more urgent class, nor those of the same topic. */
-  #isBehindOthers(entry: Entry): boolean {
-    if (this.#waiting === 0) return false
-    if ((this.#held.get(nameOf(entry))?.length ?? 0) > 0) return true
-    return this.#waiters.slice(0, entry.lane + 1).some((ring) => ring.length > 0)
+  /** False when it has to wait on. */
+  #serveOne(waiter: Waiter): boolean {
+    const { entry, done } = waiter
+    const fits = this.#gate.fits(entry)
+    if (!fits && !this.#gate.isHeld(entry)) return false
+    this.#end(waiter)
+    try {
+      if (!fits) throw this.#gate.turnAway(entry)
+      done.resolve(this.#gate.accept(entry))
+    } catch (error) {
+      done.reject(error)
+    }
+    return true
   }
 
-  #heldRing(entry: Entry): Ring<Waiter> {
-    const name = nameOf(entry)
-    let ring = this.#held.get(name)
-    if (ring === undefined) {
-      ring = new Ring()
-      this.#held.set(name, ring)
-    }
-    return ring
+  /** Nobody overtakes those who wait in the same or a more urgent class. */
+  #isBehindOthers(entry: Entry): boolean {
+    if (this.#waiting === 0) return false
+    return this.#waiters.slice(0, entry.lane + 1).some((ring) => ring.length > 0)
   }
 
   async #wait(entry: Entry, signal: AbortSignal | undefined): Promise<void> {
@@ -155,9 +143,7 @@ export class Admission {
       )
       this.serve()
     }
-    const isApart = this.#held.has(nameOf(entry)) || this.#gate.isHeld(entry)
-    const ring = isApart ? this.#heldRing(entry) : this.#waiters[entry.lane]
-    ring.push(waiter)
+    this.#waiters[entry.lane].push(waiter)
     this.#waiting += 1
     signal?.addEventListener('abort', giveUp, { once: true })
     try {
@@ -171,8 +157,4 @@ export class Admission {
     waiter.waiting = false
     this.#waiting -= 1
   }
-}
-
-function nameOf({ lane, message }: Entry): string {
-  return `${lane} ${message.topic}`
 }

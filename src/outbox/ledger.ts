@@ -120,16 +120,21 @@ export class Ledger {
     if (entry?.settled !== undefined) tellLater(entry.settled, dropError(entry, reason))
   }
 
-  /** A new message found no room: it comes and goes at once, so that the account shows the loss. */
-  turnAway(entry: Entry): BackhaulError {
+  /**
+   * A new message found no room: it comes and goes at once, so that the account shows the loss.
+   *
+   * @param isRefused - its topic is refused for now, and that is why
+   */
+  turnAway(entry: Entry, isRefused: boolean): BackhaulError {
     this.#accepted += 1
     this.#dropped.full += 1
     this.#store.note('turnedAway', 1)
     tellDropped(entry.lane, 'full', 1, entry.bytes)
-    return new BackhaulError(
-      'OUTBOX_FULL',
-      `Cannot accept the message for "${entry.message.topic}": the outbox is full, wait or raise its limit`,
-    )
+    const why = isRefused
+      ? 'the broker refuses this topic and the share of the outbox for such messages is full, grant the right or raise the limit of the outbox'
+      : 'the outbox is full, wait or raise its limit'
+    const text = `Cannot accept the message for "${entry.message.topic}": ${why}`
+    return new BackhaulError('OUTBOX_FULL', text)
   }
 
   /** Ends the wait of whoever asks about a message that stays in a durable store. */

@@ -65,6 +65,12 @@ export class Parking {
     return this.#topics.has(topic)
   }
 
+  /** Whether messages of a topic cannot leave now: it is refused, or only tried. */
+  refuses(topic: string): boolean {
+    const state = this.#topics.get(topic)?.state
+    return state !== undefined && state !== 'open'
+  }
+
   /** For health and status. */
   *list(): Generator<ParkedTopic> {
     for (const { name, error } of this.#topics.values()) {

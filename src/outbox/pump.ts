@@ -110,7 +110,7 @@ export class Pump {
       isHeld: (entry) => this.#isHeld(entry),
       accept: (entry) => this.#accept(entry),
       makeRoom: (entry) => this.#makeRoom(entry),
-      turnAway: (entry) => this.#ledger.turnAway(entry),
+      turnAway: (entry) => this.#ledger.turnAway(entry, this.#isHeld(entry)),
     })
     this.#dispatch = {
       publish: options.publish,
@@ -276,16 +276,19 @@ export class Pump {
     return (
       pending < maxMessages + messages &&
       pendingBytes + entry.bytes <= maxBytes + bytes &&
-      !this.#isHeld(entry)
+      (!this.#lanes.of(entry).parking.holds(entry.message.topic) || this.#fitsShare(entry))
     )
   }
 
   /** Whether a message goes to a refused topic while the share of what is parked is full. */
   #isHeld(entry: Entry): boolean {
-    if (!this.#lanes.of(entry).parking.holds(entry.message.topic)) return false
+    return this.#lanes.of(entry).parking.refuses(entry.message.topic) && !this.#fitsShare(entry)
+  }
+
+  #fitsShare(entry: Entry): boolean {
     const { messages, bytes } = this.#parkedShare
     const { parked, parkedBytes } = this.#store
-    return parked >= messages || (parked > 0 && parkedBytes + entry.bytes > bytes)
+    return parked < messages && (parked === 0 || parkedBytes + entry.bytes <= bytes)
   }
 
   get #parkedShare(): { messages: number; bytes: number } {

@@ -2,6 +2,7 @@ import { connect } from '../../src/client/index.ts'
 import type { Account } from '../../src/contract/index.ts'
 import type { Findings } from './findings.ts'
 import { compare, quantile, readPayload } from './findings.ts'
+import type { Sent } from './load.ts'
 import { Load } from './load.ts'
 import type { Arrival, Fault, OutageSite } from './site.ts'
 
@@ -25,6 +26,8 @@ export interface OutageResult extends Findings {
   readonly account: Account
   /** From the independent client's first acknowledgement to the first arrival of a message that was sent after it. */
   readonly flowMs: number
+  /** How long all but one of a hundred `send()` took at most before the outage, in milliseconds. */
+  readonly sendBeforeP99Ms: number
   /** The longest that `send()` took while the broker was away, ... */
   readonly sendMaxMs: number
   /** ... and how long all but one of a hundred took at most. */
@@ -56,19 +59,24 @@ export async function runOutage(
     await load.stop()
     await client.drain(AbortSignal.timeout(DRAIN_MS))
     const arrivals = await site.arrivals(topic, load.accepted)
-    const away = load.sent.filter(({ atMs }) => atMs >= goneAtMs && atMs <= backAtMs)
-    const times = away.map(({ acceptedAfterMs }) => acceptedAfterMs)
+    const times = sendTimes(load.sent, goneAtMs, backAtMs)
     return {
       ...compare(load.sent, arrivals),
       errors: load.errors,
       account: client.account,
       flowMs: flowMs(arrivals, backAtMs),
+      sendBeforeP99Ms: quantile(sendTimes(load.sent, 0, goneAtMs), 0.99),
       sendMaxMs: Math.max(...times),
       sendP99Ms: quantile(times, 0.99),
     }
   } finally {
     await client.close({ drainTimeoutMs: 0 })
   }
+}
+
+/** How long `send()` took for what was sent between two moments. */
+function sendTimes(sent: readonly Sent[], fromMs: number, toMs: number): number[] {
+  return sent.flatMap(({ atMs, acceptedAfterMs }) => (atMs >= fromMs && atMs < toMs ? [acceptedAfterMs] : []))
 }
 
 function flowMs(arrivals: readonly Arrival[], backAtMs: number): number {

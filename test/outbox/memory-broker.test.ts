@@ -25,8 +25,8 @@ function pumpOver(broker: MemoryBroker, context: TestContext): Pump {
   const pump = new Pump({
     publish: (batch, settle, signal) => link?.publish(batch, settle, signal),
     store: new MemoryStore(),
-    // one producer sends to all topics: the refused one must have room for all that comes meanwhile
-    limits: { maxMessages: 500, maxParkedMessages: 500 },
+    // the refused topic must have room for all that comes meanwhile
+    limits: { maxMessages: 500, maxParkedMessages: COUNT },
     parkRetryMs: 5,
   })
   const keepLinked = async () => {

@@ -158,33 +158,46 @@ test('Pump tells of parked topics and of what is sent again on its diagnostics c
   assert.deepEqual(events, [parked, { messages: 2 }])
 })
 
-test('Pump with `block` lets only the adders of a refused topic wait when the share of what is parked is full', async () => {
-  const { clock, link, pump, add, put, up } = setUp({ limits: { maxMessages: 4, maxParkedMessages: 2 } })
+test('Pump with `block` refuses messages of a refused topic when the share of what is parked is full, and lets one adder of several topics go on', async () => {
+  const { clock, link, pump, put, add, up } = setUp({ limits: { maxMessages: 4, maxParkedMessages: 2 } })
   up()
   put('a@s', 'b@s')
   await turn()
   link.settleAll(REFUSED_TOPIC)
-  const third = add('c@s')
-  const fourth = add('d@s')
-  assert.ok(third !== undefined && fourth !== undefined, 'they wait')
   for (let round = 0; round < 20; round += 1) {
+    assert.throws(() => add(`c${round}@s`), { code: 'OUTBOX_FULL', message: /refuses this topic/ })
     put(`x${round}@t`, `y${round}@t`)
     await turn()
     link.settleAll()
     await turn()
   }
-  assert.equal(pump.account.delivered, 40)
-  assert.equal(pump.account.parked, 2)
+  const { accepted, delivered, parked, dropped } = pump.account
+  assert.deepEqual([accepted, delivered, parked, dropped.full], [62, 40, 2, 20])
   clock.advance(30_000)
   await turn()
   link.settle('a')
   await turn()
-  await third
-  const order = ['b', 'c', 'd']
-  for (const name of order) {
+  // the topic is open again
+  put('d@s')
+  for (const name of ['b', 'd']) {
     await turn()
     assert.ok(link.inFlight.includes(name), `${name} of ${link.inFlight.join()}`)
     link.settle(name)
   }
+  assert.equal(pump.account.pending, 0)
+})
+
+test('Pump with `block` refuses who waits for room when that can only come from a refused topic', async () => {
+  const { link, pump, put, add, up } = setUp({ limits: { maxMessages: 2, maxParkedMessages: 1 } })
+  up()
+  put('a@s', 'b@s')
+  await turn()
+  const third = add('c@s')
+  const fourth = add('d@t')
+  assert.ok(third !== undefined && fourth !== undefined, 'they wait')
+  const refused = assert.rejects(third, { code: 'OUTBOX_FULL' })
+  link.settleAll(REFUSED_TOPIC)
+  await refused
   await fourth
+  assert.equal(pump.account.parked, 2)
 })
