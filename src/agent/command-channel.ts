@@ -1,6 +1,6 @@
 import type { Answer, CommandJournal, Dispatcher } from '../actions/index.ts'
 import { answerOf } from '../actions/index.ts'
-import type { Client } from '../client/index.ts'
+import type { Client, HandlerSubscription } from '../client/index.ts'
 import type { Reply } from '../codec/index.ts'
 import { decodeCommand, encodeReply } from '../codec/index.ts'
 import type { Clock, Delivery, Logger } from '../contract/index.ts'
@@ -56,6 +56,7 @@ export class CommandChannel {
   readonly #parts: CommandChannelParts
   readonly #warn: Logger['warn']
   readonly #recordings: RecordingCommands | undefined
+  #subscription: HandlerSubscription | undefined
   #subscribed = false
   #received = 0
   #answered = 0
@@ -79,6 +80,7 @@ export class CommandChannel {
       received: this.#received,
       answered: this.#answered,
       failed: this.#failed,
+      lag: this.#subscription?.lag,
       error: shortError(this.#error),
     }
   }
@@ -112,6 +114,7 @@ export class CommandChannel {
     const subscription = await client
       .subscribe(topics, (delivery) => this.#take(delivery), options)
       .finally(() => signal.removeEventListener('abort', giveUp))
+    this.#subscription = subscription
     this.#subscribed = true
     this.#error = undefined
     logger.info({ connection, topics }, 'commands are taken')

@@ -69,6 +69,8 @@ export interface CommandHealth {
   readonly answered: number
   /** Of these, replies that tell an error. */
   readonly failed: number
+  /** Commands that wait, at the broker or in work; `undefined` where the protocol does not tell. */
+  readonly lag: number | undefined
   /** Why there is no subscription. */
   readonly error: HealthError | undefined
 }

@@ -39,6 +39,7 @@ const SUBSCRIBE_RULES: Rules<HandlerOptions> = {
   maxDeliveries: COUNT,
   redeliveryDelayMs: LENGTH,
   onGaveUp: [(value) => typeof value === 'function', 'must be a function'],
+  deadLetterTopic: [(value) => typeof value === 'string', 'must be a text'],
   concurrency: [(value) => Number.isSafeInteger(value) && COUNT[0](value), 'must be a whole number from 1'],
 }
 
@@ -61,6 +62,7 @@ const READ_STREAM_RULES: Rules<ReadStreamOptions> = {
   maxDeliveries: SUBSCRIBE_RULES.maxDeliveries,
   redeliveryDelayMs: SUBSCRIBE_RULES.redeliveryDelayMs,
   onGaveUp: SUBSCRIBE_RULES.onGaveUp,
+  deadLetterTopic: SUBSCRIBE_RULES.deadLetterTopic,
   acknowledgeOnRead: [(value) => typeof value === 'boolean', 'must be true or false'],
 }
 

@@ -5,6 +5,7 @@ import { consume } from '../connection/index.ts'
 import type { DeadLetter, LogStore, ParkedTopic, Pump } from '../outbox/index.ts'
 import { systemClock } from '../kit/system-clock.ts'
 import { checkSendOptions, checkSubscribeOptions } from './check-options.ts'
+import { sendDeadLetters } from './dead-letter-topic.ts'
 import type { SendOptions } from './sending.ts'
 import { deliver, store } from './sending.ts'
 
@@ -12,6 +13,11 @@ import { deliver, store } from './sending.ts'
 export interface SubscribeOptions extends SubscriptionOptions {
   /** Ends the subscription. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Topic that takes what was given back `maxDeliveries` times, with payload, key, headers and id as they came, and the headers
+   * `backhaul-dead-letter-topic` and `backhaul-dead-letter-reason`. @default none: it counts as done
+   */
+  readonly deadLetterTopic?: string | undefined
 }
 
 /** How a handler is called. */
@@ -22,6 +28,8 @@ export interface HandlerOptions extends SubscribeOptions {
 
 /** A subscription whose deliveries go to a handler. */
 export interface HandlerSubscription extends AsyncDisposable {
+  /** See {@link Subscription.lag}. */
+  readonly lag: number | undefined
   /** Resolves when the subscription has ended; rejects when the broker refuses it later on. */
   readonly done: Promise<void>
   /**
@@ -67,8 +75,8 @@ export interface ClientParts {
   readonly outgoing: (message: OutboundMessage, maxPayloadBytes: number) => Message
   /** The largest payload in bytes that is taken now. */
   readonly maxPayloadBytes: () => number
-  /** Checks a topic to subscribe to. */
-  readonly checkTopic: (topic: string) => void
+  /** Checks a topic's syntax. */
+  readonly checkTopic: (topic: string, use: 'publish' | 'subscribe') => void
   /** Whether `send()` is done when the pump holds the message. */
   readonly stores: boolean
   /** The durable outbox, where there is one. */
@@ -222,10 +230,15 @@ export class Client implements AsyncDisposable {
   async #subscribe(topics: string | readonly string[], options: SubscribeOptions): Promise<Subscription> {
     if (this.#closing !== undefined) throw closedError('subscribe')
     const list = typeof topics === 'string' ? [topics] : topics
-    for (const topic of list) this.#parts.checkTopic(topic)
-    const { signal, ...rest } = options
+    const { checkTopic, connection, log } = this.#parts
+    for (const topic of list) checkTopic(topic, 'subscribe')
+    const { signal, deadLetterTopic, ...rest } = options
     const end = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal])
-    return this.#parts.connection.subscribe(list, rest, end)
+    if (deadLetterTopic === undefined) return connection.subscribe(list, rest, end)
+    checkTopic(deadLetterTopic, 'publish')
+    const send = (message: OutboundMessage) => this.send(message)
+    const onGaveUp = sendDeadLetters(deadLetterTopic, send, log !== undefined, rest.onGaveUp)
+    return connection.subscribe(list, { ...rest, onGaveUp }, end)
   }
 
   #handle(
@@ -245,7 +258,15 @@ export class Client implements AsyncDisposable {
       await stop()
       await subscription.unsubscribe()
     }
-    return { done, stop, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
+    return {
+      get lag() {
+        return subscription.lag
+      },
+      done,
+      stop,
+      unsubscribe,
+      [Symbol.asyncDispose]: unsubscribe,
+    }
   }
 
   async #close(drainTimeoutMs: number): Promise<void> {

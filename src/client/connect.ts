@@ -139,7 +139,7 @@ function clientOf(
       options.keyPath,
     ),
     maxPayloadBytes: () => maxPayloadBytes,
-    checkTopic: (topic) => adaptor.checkTopic(topic, 'subscribe'),
+    checkTopic: (topic, use) => adaptor.checkTopic(topic, use),
     stores: options.outbox !== undefined,
     log,
     maxAgeMs: options.outbox?.maxAge,

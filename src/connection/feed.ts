@@ -73,6 +73,11 @@ export class Feed implements SubscriberFeed {
     this.#parts = parts
   }
 
+  /** How many messages wait, where the link tells. */
+  get lag(): number | undefined {
+    return this.#stream?.lag
+  }
+
   /** Takes a subscriber in: for what arrives from now on. */
   add(subscriber: Subscriber): void {
     this.#subscribers.add(subscriber)

@@ -20,6 +20,8 @@ import type { Work } from './work.ts'
 
 /** What a subscriber tells the feed that it belongs to. */
 export interface SubscriberFeed {
+  /** How many messages wait, where the link tells. */
+  readonly lag: number | undefined
   /** It is done with a message. */
   finished(work: Work): void
   /** It takes nothing more, or has room again. */
@@ -65,6 +67,11 @@ export class Subscriber implements Subscription {
   /** Fulfils with itself at the first grant; rejects when there is none. */
   get ready(): Promise<Subscription> {
     return this.#ready.promise
+  }
+
+  /** See {@link Subscription.lag}. */
+  get lag(): number | undefined {
+    return this.#feed.lag
   }
 
   /** Whether it takes messages: false from its end on. */

@@ -38,6 +38,11 @@ export interface SubscriptionOptions {
  * broker no longer grants the topics on a new link (`NOT_AUTHORIZED`, ...): then what came before is read first.
  */
 export interface Subscription extends AsyncIterableIterator<ReceivedDelivery, undefined>, AsyncDisposable {
+  /**
+   * How many messages wait for the topics: at the broker, and here unfinished. `undefined` while there is no link, and where the protocol
+   * does not tell (Kafka does).
+   */
+  readonly lag: number | undefined
   /** The next delivery; waits for it. */
   next(): Promise<IteratorResult<ReceivedDelivery, undefined>>
   /** As `unsubscribe()`: what leaving a loop calls. */

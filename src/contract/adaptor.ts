@@ -135,7 +135,13 @@ export interface Adaptor<Options = unknown> {
 }
 
 /** A stream of deliveries. Leaving the loop (`return()`) ends the subscription at the broker. */
-export type Deliveries = AsyncIterableIterator<Delivery>
+export interface Deliveries extends AsyncIterableIterator<Delivery> {
+  /**
+   * How many messages wait for this subscription at the broker, and here unfinished, as far as is known. Absent, or `undefined`, where the
+   * protocol does not tell.
+   */
+  readonly lag?: number | undefined
+}
 
 /**
  * One connection to one broker, from accepted credentials to its end. It never comes back: `lost` ends it for good.

@@ -42,7 +42,15 @@ test('the agent answers a ping on the reply topic, and is not confused by its ow
   await cloud.send(COMMANDS, '{"id":"2","command":"ping"}')
   await cloud.replies(2)
   assert.deepEqual(agent.health().commands, [
-    { connection: 'cloud', subscribed: true, received: 2, answered: 2, failed: 0, error: undefined },
+    {
+      connection: 'cloud',
+      subscribed: true,
+      received: 2,
+      answered: 2,
+      failed: 0,
+      lag: undefined,
+      error: undefined,
+    },
   ])
   await agent.stop()
   assert.equal(cloud.received.length, 2)

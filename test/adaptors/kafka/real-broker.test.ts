@@ -4,6 +4,7 @@ import type { KafkaBroker } from '../../brokers/index.ts'
 import { startKafka, withoutKafka } from '../../brokers/index.ts'
 import { acceptanceTests } from './acceptance.ts'
 import { cliTests } from './cli.ts'
+import { groupTests } from './groups.ts'
 import { interopTests } from './interop.ts'
 import { mistakesTests } from './mistakes.ts'
 import { publishingTests } from './publishing.ts'
@@ -29,5 +30,6 @@ describe('kafka at a real broker', { skip: withoutKafka('kcat') }, () => {
   describe('tokens', () => tokenTests(started))
   describe('acceptance', () => acceptanceTests(started))
   describe('command line', () => cliTests(started))
+  describe('groups', () => groupTests(started))
   describe('subscribing', () => subscribingTests(started))
 })

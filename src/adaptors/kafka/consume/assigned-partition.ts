@@ -16,8 +16,8 @@ export class AssignedPartition {
   position: number
   /** False once it was taken from us: what is still in work for it does not count. */
   active = true
-  /** The offset behind the last message, as the broker last said. */
-  end = 0
+  /** The offset behind the last message, as the broker last said; -1 until it has. */
+  end = -1
   /** The offset that may be confirmed: everything before it is finished. */
   finished: number
   /** The offset that was confirmed last; -1 for none. */

@@ -58,6 +58,16 @@ export class Fetcher {
     return this.#checked
   }
 
+  /** How many messages of the partitions are not finished; `undefined` until each has told its end. */
+  get lag(): number | undefined {
+    let lag = 0
+    for (const { end, finished } of this.partitions.values()) {
+      if (end < 0) return undefined
+      lag += Math.max(0, end - finished)
+    }
+    return lag
+  }
+
   /** Reads a partition too. */
   add(partition: AssignedPartition): void {
     this.partitions.set(placeName(partition), partition)

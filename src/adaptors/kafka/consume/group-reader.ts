@@ -75,6 +75,7 @@ export class GroupReader implements Reader {
         this.#confirmSoon()
       },
       () => watcher.left(this),
+      () => this.#fetcher.lag,
     )
   }
 

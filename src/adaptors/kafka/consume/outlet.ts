@@ -35,6 +35,7 @@ export class Outlet implements Deliveries {
   readonly #clock: Clock
   readonly #onRoom: () => void
   readonly #onLeave: () => Promise<void>
+  readonly #lag: () => number | undefined
   readonly #waiting = new Ring<Item>()
   readonly #takers = new Ring<Deferred<IteratorResult<Delivery, undefined>>>()
   readonly #timers = new Set<Timer>()
@@ -47,12 +48,25 @@ export class Outlet implements Deliveries {
   /**
    * @param onRoom - called when something was taken or finished
    * @param onLeave - called when the reader leaves before the end; `return()` waits for it
+   * @param lag - how many messages of its partitions are not finished
    */
-  constructor(maxInWork: number, clock: Clock, onRoom: () => void, onLeave: () => Promise<void>) {
+  constructor(
+    maxInWork: number,
+    clock: Clock,
+    onRoom: () => void,
+    onLeave: () => Promise<void>,
+    lag: () => number | undefined,
+  ) {
+    this.#lag = lag
     this.#maxInWork = Math.max(1, maxInWork)
     this.#clock = clock
     this.#onRoom = onRoom
     this.#onLeave = onLeave
+  }
+
+  /** See {@link Deliveries.lag}. */
+  get lag(): number | undefined {
+    return this.#ended ? undefined : this.#lag()
   }
 
   /** How many bytes wait to be handed out. */

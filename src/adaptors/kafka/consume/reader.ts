@@ -68,6 +68,7 @@ export class FreeReader implements Reader {
       cluster.clock,
       () => this.#fetcher.look(),
       () => watcher.left(this),
+      () => this.#fetcher.lag,
     )
   }
 
