@@ -28,7 +28,7 @@ const stream = run({
   files,
   concurrency: Number(process.env['TEST_CONCURRENCY'] ?? 3),
   // a file that never ends fails, instead of holding up the rest
-  timeout: 300_000,
+  timeout: Number(process.env['TEST_TIMEOUT_MINUTES'] ?? 5) * 60_000,
 })
 stream.on('test:pass', (event) => {
   if (event.details.type === 'suite') return

@@ -38,6 +38,19 @@ source=OpenALR
 version=1.0
 `
 
+/** A key file as the YAML that says the same. */
+export function asYaml(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      const group = /^\[(.+)\]$/.exec(line)?.[1]
+      if (group !== undefined) return `${group}:`
+      const pair = /^([^#=]+?) *= *(.*)$/.exec(line)
+      return pair === null ? line : `  ${pair[1]}: ${pair[2]}`
+    })
+    .join('\n')
+}
+
 /** Writes files into a new folder, which goes at the end of the test, and gives the folder. */
 export async function folderOf(t: TestContext, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'backhaul-deepstream-'))

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 
 import { convertDeepStream, lintConfig } from '../../../src/config/index.ts'
 import { resolveTarget } from '../../../src/client/index.ts'
-import { folderOf, LIB, lint, PROPERTIES_FILE, sink } from './files.ts'
+import { asYaml, folderOf, LIB, lint, PROPERTIES_FILE, sink } from './files.ts'
 
 const TXT = `# Anything that DeepStream takes
 [application]
@@ -62,19 +62,6 @@ keep-alive = 20
 `
 
 const FILES = { 'test5.txt': TXT, 'properties.txt': PROPERTIES_FILE, 'cfg/cfg_mqtt.txt': CFG }
-
-/** A key file as the YAML that says the same. */
-function asYaml(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => {
-      const group = /^\[(.+)\]$/.exec(line)?.[1]
-      if (group !== undefined) return `${group}:`
-      const pair = /^([^#=]+?) *= *(.*)$/.exec(line)
-      return pair === null ? line : `  ${pair[1]}: ${pair[2]}`
-    })
-    .join('\n')
-}
 
 function expected(folder: string, suffix: string) {
   const mqtt = {
