@@ -224,12 +224,13 @@ export class LogStore implements Store {
     if (failure !== undefined && this.#unsafe.length > 0) {
       this.#events?.neverSafe(this.#unsafe.length, this.#unsafeBytes)
     }
-    const left = [...this.#unsafe, ...(await this.#parked.close())]
-    for (const reader of this.#readers) left.push(...(await reader.close()))
+    // there may be millions: they do not fit into the arguments of one call
+    const left: (readonly Entry[])[] = [this.#unsafe, await this.#parked.close()]
+    for (const reader of this.#readers) left.push(await reader.close())
     for (const log of this.#logs) await log.close()
     await this.#parts.cursor.close()
     await this.#parts.lock.release()
-    for (const entry of left) if (entry.settled !== undefined) dropped(entry.lane, 0, 0, entry)
+    for (const entry of left.flat()) if (entry.settled !== undefined) dropped(entry.lane, 0, 0, entry)
   }
 
   #reader(lane: LaneIndex): LaneReader {
