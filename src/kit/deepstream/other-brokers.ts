@@ -22,9 +22,8 @@ const REDIS_KEYS = [
   'payloadkey',
   'consumergroup',
   'consumername',
-  'sensorid',
 ]
-const AZURE_KEYS = ['connection_str', 'custom_msg_properties', 'cleanup-timeout']
+const AZURE_KEYS = ['connection_str', 'custom_msg_properties']
 
 /** Reads a connection of the AMQP adaptor: `host;port`, or with the deprecated user and password. */
 export function amqpBroker(reader: BrokerReader): void {
@@ -58,7 +57,7 @@ export function amqpBroker(reader: BrokerReader): void {
 /** Reads a connection of the Redis adaptor. */
 export function redisBroker(reader: BrokerReader): void {
   const { source, target } = reader
-  reader.keys(REDIS_KEYS, ['flush-timeout'])
+  reader.keys(REDIS_KEYS, ['flush-timeout', 'sensorid'])
   const { connection } = source
   const given = connection !== undefined && connection.length > 3
   const address = given ? parseConnectionString(connection, 0) : ofFile(reader, '')
@@ -80,7 +79,8 @@ export function redisBroker(reader: BrokerReader): void {
 /** Reads a connection of one of the two Azure adaptors. */
 export function azureBroker(reader: BrokerReader): void {
   const { source, target } = reader
-  reader.keys(AZURE_KEYS, [])
+  reader.keys(AZURE_KEYS, ['cleanup-timeout'])
+  readProperties(reader)
   const text = source.connection ?? reader.text('connection_str')
   const pairs = new Map(
     (text ?? '')
@@ -99,6 +99,24 @@ export function azureBroker(reader: BrokerReader): void {
   }
   target.auth = { user: literal(device), password: literal(key) }
   target.url = `azure://${host}`
+}
+
+/** `name=value;name=value;`: each message has these properties. */
+function readProperties(reader: BrokerReader): void {
+  const key = 'custom_msg_properties'
+  const pairs = (reader.text(key) ?? '').split(';').filter((pair) => pair.trim() !== '')
+  if (pairs.length === 0) return
+  const wrong = pairs.find((pair) => pair.indexOf('=') < 1)
+  if (wrong === undefined) {
+    reader.target.options['properties'] = Object.fromEntries(
+      pairs.map((pair) => [
+        pair.slice(0, pair.indexOf('=')).trim(),
+        literal(pair.slice(pair.indexOf('=') + 1)),
+      ]),
+    )
+  } else {
+    reader.problem('config', `has "${wrong}", which is no name=value`, { entry: reader.entry(key) })
+  }
 }
 
 function ofFile(reader: BrokerReader, defaultPort: string): BrokerAddress | string {
