@@ -1,13 +1,19 @@
 import process from 'node:process'
 
 import type { Clock } from '../../contract/index.ts'
+import { BackhaulError } from '../../contract/index.ts'
 import { signatureOf } from '../../connection/index.ts'
+import type { Library } from '../../kit/deepstream/library.ts'
+import { libraryOf } from '../../kit/deepstream/library.ts'
+import type { Client } from '../client.ts'
 import type { ConnectOptions } from '../connect.ts'
 import { connect } from '../connect.ts'
+import { CONSOLE } from './console.ts'
 import type { ConnectCallback, SendCallback, SubscribeCallback } from './handle.ts'
 import { NvMsgBrokerHandle, NvMsgBrokerStatus } from './handle.ts'
 import type { BrokerSettings, ReadConnection } from './settings.ts'
 import { dialsUntilLimit, readBrokerSettings, readConnection, SETTINGS_FILE } from './settings.ts'
+import { createPartitionKey } from './partition-key.ts'
 
 /** How the library is set up. */
 export interface NvMsgBrokerOptions {
@@ -23,6 +29,8 @@ export interface NvMsgBrokerOptions {
   readonly clock?: Clock | undefined
   /** Is told why a call gave NULL or ERR. @default nobody */
   readonly onError?: ((error: unknown) => void) | undefined
+  /** Is told the lines that the original logs under `NV_MSGBROKER`. @default nobody */
+  readonly onLog?: ((line: string) => void) | undefined
 }
 
 /** A message of the library. */
@@ -35,6 +43,7 @@ export interface NvMsgBrokerMessage {
 
 const { OK, ERR, NOT_SUPPORTED } = NvMsgBrokerStatus
 const DRAIN_MS = 10_000
+const CONNECT_TIMEOUT_MS = 10_000
 
 /**
  * DeepStream's library `nvmsgbroker` for programs that were written against it: the same calls with the same arguments,
@@ -53,7 +62,8 @@ export class NvMsgBroker {
   /** Use `createNvMsgBroker()`. */
   constructor(options: NvMsgBrokerOptions) {
     this.#options = options
-    this.#settings = readBrokerSettings(options.settingsFile ?? SETTINGS_FILE)
+    const file = options.settingsFile ?? SETTINGS_FILE
+    this.#settings = readBrokerSettings(file, () => this.#log(CONSOLE.noSettings(file)))
   }
 
   /** The version of the interface. */
@@ -76,18 +86,31 @@ export class NvMsgBroker {
     callback?: ConnectCallback | null,
     config?: string | null,
   ): Promise<NvMsgBrokerHandle | null> {
-    try {
-      if (library === null || library === '') return null
-      const read = this.#read(connection, library, config)
-      const key = read.target.share ? `${this.#signatureOf(read)} ${read.library.protocol}` : undefined
-      const handle = await (key === undefined ? this.#open(read) : this.#share(key, read))
-      if (handle === null || !handle.isUp) return null
+    const read =
+      library === null || library === '' ? this.#noLibrary() : this.#tryRead(connection, library, config)
+    if (read === null) return null
+    for (;;) {
+      const handle = await (read.target.share ? this.#share(read) : this.#open(read))
+      if (handle === null) return null
+      // its last holder may have let go while we waited
+      if (!this.#handles.has(handle)) continue
+      if (!handle.isUp && handle.isHeld) {
+        this.#log(CONSOLE.sharedIsDown())
+        return null
+      }
+      if (handle.isHeld) this.#log(CONSOLE.shared(read.library, this.#signatureOf(read)))
       handle.hold(callback ?? undefined)
       return handle
-    } catch (error) {
-      this.#options.onError?.(error)
-      return null
     }
+  }
+
+  /**
+   * What the library of an adaptor says of itself: its protocol, as `MQTT` or `AZURE_DEVICE_CLIENT`, and its version; `null`
+   * where nobody knows it.
+   */
+  adaptor(library: string): { readonly protocol: string; readonly version: string } | null {
+    const known = libraryOf(library)
+    return typeof known === 'string' ? null : { protocol: known.name, version: known.version }
   }
 
   /**
@@ -100,11 +123,13 @@ export class NvMsgBroker {
     callback?: SendCallback | null,
     context?: unknown,
   ): NvMsgBrokerStatus {
-    if (handle === null || !this.#handles.has(handle)) return ERR
-    if (!handle.isUp && this.#options.outbox === undefined) return ERR
+    const library = this.#libraryOf(handle, 'send')
+    if (handle === null || library === undefined) return ERR
+    if (!handle.isUp && this.#options.outbox === undefined) return this.#err(CONSOLE.sendDown(library))
     const { topic, payload } = message
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    if (bytes.length === 0 || topic === '') return ERR
+    if (bytes.length === 0) return this.#err(CONSOLE.sendInvalid(library))
+    if (topic === '') return this.#err(CONSOLE.sendRefused(library))
     handle.send(topic, bytes, callback ?? undefined, context)
     return OK
   }
@@ -119,20 +144,27 @@ export class NvMsgBroker {
     callback: SubscribeCallback | null,
     context?: unknown,
   ): Promise<NvMsgBrokerStatus> {
-    const read = handle === null ? undefined : this.#handles.get(handle)
-    if (handle === null || read === undefined || callback === null || topics.length === 0 || !handle.isUp)
-      return ERR
-    if (!read.library.subscribes) return NOT_SUPPORTED
-    return handle.subscribe(topics, read.target.group, callback, context)
+    const library = this.#libraryOf(handle, 'subscribe')
+    if (handle === null || library === undefined) return ERR
+    if (callback === null) return this.#err(CONSOLE.noCallback())
+    if (!handle.isUp) return this.#err(CONSOLE.subscribeDown(library))
+    if (topics.length === 0) return this.#err(CONSOLE.noTopics(library))
+    if (!library.subscribes) {
+      this.#log(CONSOLE.notSupported(library))
+      return NOT_SUPPORTED
+    }
+    const status = await handle.subscribe(topics, callback, context)
+    return status === OK ? OK : this.#err(CONSOLE.subscribeFailed(library))
   }
 
   /** Lets go of a connection; the last holder's call waits until what was sent is delivered, and ends it. */
   async disconnect(handle: NvMsgBrokerHandle | null): Promise<NvMsgBrokerStatus> {
-    if (handle === null || !this.#handles.has(handle)) return ERR
+    if (this.#libraryOf(handle, 'disconnect') === undefined || handle === null) return ERR
     if (handle.letGo() > 0) return OK
     this.#handles.delete(handle)
     handle.onEnd()
     await handle.close(DRAIN_MS)
+    this.#log(CONSOLE.disconnected())
     return OK
   }
 
@@ -141,18 +173,47 @@ export class NvMsgBroker {
    * It is good in this process only, and tells nothing about a password.
    */
   signature(connection: string | null, library: string, config?: string | null): string {
+    const read = this.#tryRead(connection, library, config)
+    return read?.target.share === true ? this.#signatureOf(read) : ''
+  }
+
+  #noLibrary(): null {
+    this.#log(CONSOLE.noLibraryPath())
+    return null
+  }
+
+  #tryRead(
+    connection: string | null,
+    library: string,
+    config: string | null | undefined,
+  ): ReadConnection | null {
+    const { env = process.env, onError } = this.#options
     try {
-      const read = this.#read(connection, library, config)
-      return read.target.share ? this.#signatureOf(read) : ''
+      return readConnection(connection ?? undefined, library, config ?? undefined, env)
     } catch (error) {
-      this.#options.onError?.(error)
-      return ''
+      onError?.(error)
+      const known = libraryOf(library)
+      this.#log(typeof known === 'string' ? CONSOLE.unknownLibrary(known) : CONSOLE.notConnected(known))
+      return null
     }
   }
 
-  #read(connection: string | null, library: string, config: string | null | undefined): ReadConnection {
-    const { env = process.env } = this.#options
-    return readConnection(connection ?? undefined, library, config ?? undefined, env)
+  #libraryOf(
+    handle: NvMsgBrokerHandle | null,
+    call: Parameters<typeof CONSOLE.badHandle>[0],
+  ): Library | undefined {
+    const read = handle === null ? undefined : this.#handles.get(handle)
+    if (read === undefined) this.#log(handle === null ? CONSOLE.noHandle(call) : CONSOLE.badHandle(call))
+    return read?.library
+  }
+
+  #err(line: string): typeof ERR {
+    this.#log(line)
+    return ERR
+  }
+
+  #log(line: string): void {
+    this.#options.onLog?.(line)
   }
 
   #signatureOf({ url, target }: ReadConnection): string {
@@ -160,8 +221,9 @@ export class NvMsgBroker {
     return signatureOf(url, { tls, auth, options: JSON.stringify(options), group })
   }
 
-  /** The connection of a key: the one that somebody holds or opens, or a new one. */
-  #share(key: string, read: ReadConnection): Promise<NvMsgBrokerHandle | null> {
+  /** The connection of a signature and library: the one that somebody holds or opens, or a new one. */
+  #share(read: ReadConnection): Promise<NvMsgBrokerHandle | null> {
+    const key = `${this.#signatureOf(read)} ${read.library.protocol}`
     const known = this.#shared.get(key)
     if (known !== undefined) return known
     const opening = this.#open(read).then((handle) => {
@@ -175,7 +237,7 @@ export class NvMsgBroker {
 
   async #open(read: ReadConnection): Promise<NvMsgBrokerHandle | null> {
     const { connectTimeoutMs, outbox, clock, onError } = this.#options
-    const { tls, auth, options } = read.target
+    const { tls, auth, options, group } = read.target
     const { user, ...password } = auth
     const maxRetries = dialsUntilLimit(this.#settings)
     const { retryIntervalSeconds, autoReconnect } = this.#settings
@@ -186,19 +248,45 @@ export class NvMsgBroker {
         ...(Object.keys(tls).length > 0 && { tls }),
         ...(user !== undefined && { auth: { user, ...password } }),
         ...(outbox !== undefined && { outbox }),
-        ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
         ...(maxRetries !== undefined && { maxRetries }),
         ...(retryIntervalSeconds > 0 && { retryIntervalMs: retryIntervalSeconds * 1000 }),
         clock,
+        lazy: true,
       })
-      const handle = new NvMsgBrokerHandle(client, autoReconnect)
+      await firstLink(client, connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
+      const handle = new NvMsgBrokerHandle(client, {
+        autoReconnect,
+        group,
+        keyOf: createPartitionKey(read.target.partitionKey),
+        library: read.library,
+        onLog: (line) => this.#log(line),
+      })
       this.#handles.set(handle, read)
+      this.#log(CONSOLE.connected())
       return handle
     } catch (error) {
       onError?.(error)
+      this.#log(CONSOLE.notConnected(read.library))
       return null
     }
   }
+}
+
+/** Waits for the first link. The first dial that fails is enough: then the client is closed. */
+async function firstLink(client: Client, timeoutMs: number): Promise<void> {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  let failure: unknown
+  for await (const status of client.status(timeout)) {
+    if (status.state === 'connected') return
+    if (!('error' in status)) continue
+    failure = status.error
+    break
+  }
+  await client.close({ drainTimeoutMs: 0 })
+  throw (
+    failure ??
+    new BackhaulError('TIMEOUT', `Cannot connect: the broker did not answer within ${timeoutMs} ms`)
+  )
 }
 
 /** Sets the library up. */

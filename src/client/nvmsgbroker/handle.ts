@@ -1,6 +1,8 @@
 import type { Status } from '../../contract/index.ts'
 import type { Client } from '../client.ts'
 import type { HandlerSubscription } from '../client.ts'
+import type { Library } from '../../kit/deepstream/library.ts'
+import { CONSOLE } from './console.ts'
 
 /** What the functions of the library return and tell. */
 export const NvMsgBrokerStatus = { OK: 0, ERR: 1, RECONNECTING: 2, NOT_SUPPORTED: 3 } as const
@@ -18,6 +20,20 @@ export type SubscribeCallback = (
   topic: string,
   context: unknown,
 ) => void
+
+/** What a handle is made of beside its client. */
+export interface HandleParts {
+  /** The adaptor library. */
+  readonly library: Library
+  /** Whether an outage is told as RECONNECTING; else as ERR. */
+  readonly autoReconnect: boolean
+  /** The group that it subscribes with. */
+  readonly group: string | undefined
+  /** Finds the key of a message. */
+  readonly keyOf: (payload: Uint8Array) => string | undefined
+  /** Is told the lines of the log. */
+  readonly onLog: (line: string) => void
+}
 
 interface Subscriber {
   readonly callback: SubscribeCallback
@@ -37,7 +53,7 @@ export class NvMsgBrokerHandle {
   /** Called when the last holder has let go. */
   onEnd: () => void = () => undefined
   readonly #client: Client
-  readonly #autoReconnect: boolean
+  readonly #parts: HandleParts
   readonly #callbacks = new Set<ConnectCallback>()
   readonly #topics = new Map<string, Subscriber[]>()
   readonly #subscriptions: HandlerSubscription[] = []
@@ -46,15 +62,20 @@ export class NvMsgBrokerHandle {
   #holders = 0
 
   /** Made by `connect()` over a client that is connected. */
-  constructor(client: Client, autoReconnect: boolean) {
+  constructor(client: Client, parts: HandleParts) {
     this.#client = client
-    this.#autoReconnect = autoReconnect
+    this.#parts = parts
     this.#watched = this.#watch()
   }
 
   /** Whether the link is up. */
   get isUp(): boolean {
     return this.#state === 'up'
+  }
+
+  /** Whether anybody holds it. */
+  get isHeld(): boolean {
+    return this.#holders > 0
   }
 
   /** One holder more. */
@@ -77,12 +98,11 @@ export class NvMsgBrokerHandle {
   /** Adds a callback to each topic, and subscribes to those that nobody has. Equal ones are one. */
   async subscribe(
     topics: readonly string[],
-    group: string | undefined,
     callback: SubscribeCallback,
     context: unknown,
   ): Promise<NvMsgBrokerStatus> {
     try {
-      for (const topic of topics) await this.#subscribe(topic, group, { callback, context })
+      for (const topic of topics) await this.#subscribe(topic, { callback, context })
       return OK
     } catch {
       return ERR
@@ -96,7 +116,7 @@ export class NvMsgBrokerHandle {
     await this.#watched
   }
 
-  async #subscribe(topic: string, group: string | undefined, subscriber: Subscriber): Promise<void> {
+  async #subscribe(topic: string, subscriber: Subscriber): Promise<void> {
     const known = this.#topics.get(topic)
     if (known !== undefined) {
       const isKnown = known.some(
@@ -113,7 +133,7 @@ export class NvMsgBrokerHandle {
         ({ payload, topic: from }) => {
           for (const { callback, context } of subscribers) callback(OK, payload, from, context)
         },
-        { group },
+        { group: this.#parts.group },
       )
       this.#subscriptions.push(subscription)
       void this.#untilRefused(subscription, topic, subscribers)
@@ -134,10 +154,11 @@ export class NvMsgBrokerHandle {
 
   async #deliver(topic: string, payload: Uint8Array): Promise<NvMsgBrokerStatus> {
     try {
-      const receipt = await this.#client.send({ topic, payload })
+      const receipt = await this.#client.send({ topic, payload, key: this.#parts.keyOf(payload) })
       await receipt.delivered()
       return OK
     } catch {
+      this.#parts.onLog(CONSOLE.sendFailed(this.#parts.library))
       return ERR
     }
   }
@@ -163,17 +184,20 @@ export class NvMsgBrokerHandle {
   }
 
   #take(status: Status): void {
+    const { autoReconnect, onLog } = this.#parts
     if (status.state === 'connected') {
       if (this.#state === 'up') return
       this.#state = 'up'
+      onLog(CONSOLE.reconnected())
       this.#tell(OK)
     } else if (status.state === 'lost' || status.state === 'waiting' || status.state === 'refused') {
       if (this.#state === 'up') {
-        this.#state = this.#autoReconnect ? 'reconnecting' : 'given-up'
-        this.#tell(this.#autoReconnect ? RECONNECTING : ERR)
+        this.#state = autoReconnect ? 'reconnecting' : 'given-up'
+        this.#tell(autoReconnect ? RECONNECTING : ERR)
       }
       if (status.state === 'waiting' && status.limitReached && this.#state === 'reconnecting') {
         this.#state = 'given-up'
+        onLog(CONSOLE.givenUp())
         this.#tell(ERR)
       }
     }

@@ -26,12 +26,15 @@ const DEFAULTS: BrokerSettings = { autoReconnect: true, retryIntervalSeconds: 2,
 /**
  * Reads `cfg_nvmsgbroker.txt`. A file that is not there, and a key that is not in it, leave the defaults. (In the original
  * a key that is missing in a file is zero, and a missing group ends the process.)
+ *
+ * @param onMissing - called where the file cannot be read
  */
-export function readBrokerSettings(path: string): BrokerSettings {
+export function readBrokerSettings(path: string, onMissing: () => void): BrokerSettings {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch {
+    onMissing()
     return DEFAULTS
   }
   const entries = parseKeyFile(text).groups.get('nvmsgbroker')?.entries
@@ -52,7 +55,8 @@ export function dialsUntilLimit({
   retryIntervalSeconds,
   maxRetryLimitSeconds,
 }: BrokerSettings): number | undefined {
-  if (retryIntervalSeconds <= 0) return undefined
+  // the original compares without a sign, so that a negative limit is none
+  if (retryIntervalSeconds <= 0 || maxRetryLimitSeconds < 0) return undefined
   return Math.min(Math.floor(maxRetryLimitSeconds / retryIntervalSeconds) + 1, 1_000_000)
 }
 

@@ -32,6 +32,23 @@ export function readProtobuf(message: Uint8Array): DetectionEvent {
   }
 }
 
+/** The sensor's id of a message of the protobuf schema, by a look at its outermost fields; `undefined` where there is none. */
+export function readProtobufSensorId(message: Uint8Array): string | undefined {
+  const reader = new BinaryReader(message)
+  let sensorId = ''
+  try {
+    eachField(reader, reader.len, {
+      4: () => {
+        sensorId = reader.string()
+      },
+    })
+  } catch {
+    // whatever else it is, it is no frame
+    return undefined
+  }
+  return sensorId === '' ? undefined : sensorId
+}
+
 function readFrame(reader: BinaryReader): DetectionEvent {
   const frame = { timestamp: '', sensorId: '', frame: 0 }
   const objects: DetectedObject[] = []

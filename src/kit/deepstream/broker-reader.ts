@@ -94,8 +94,7 @@ export class BrokerReader {
       const hint = near === undefined ? `known are ${all.join(', ')}` : `did you mean "${near}"?`
       this.problem('config', `is unknown, ${hint}`, { entry, nearest: near })
     }
-    const share = this.text('share-connection')
-    this.target.share = share !== undefined && share.startsWith('1')
+    this.target.share = this.text('share-connection') === '1'
   }
 
   /** A text of the adaptor's file, blanks around it removed; `undefined` where it is empty or not there. */

@@ -22,6 +22,8 @@ const IDLE = ['loop-timeout', 'set-threaded'] as const
 export function mqttBroker(reader: BrokerReader): void {
   const { source, target } = reader
   reader.keys(KEYS, IDLE)
+  // the original looks at the first character only
+  target.share = reader.text('share-connection')?.startsWith('1') === true
   if (source.group !== undefined) reader.credentials('MQTT')
   const clientId = reader.text('client-id')
   if (clientId !== undefined) target.options['clientId'] = literal(clientId)

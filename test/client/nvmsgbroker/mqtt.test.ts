@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+
+import { NvMsgBrokerStatus } from '../../../src/client/nvmsgbroker/index.ts'
+import type { TestBroker } from '../../brokers/index.ts'
+import { startMosquitto } from '../../brokers/index.ts'
+import type { FaultProxy } from '../../fault/proxy.ts'
+import { startProxy } from '../../fault/proxy.ts'
+import type { RowBroker } from './rows.ts'
+import { rowTests } from './rows.ts'
+import { connected, LIB, Log, setUp } from './support.ts'
+
+const { OK } = NvMsgBrokerStatus
+const MQTT = `${LIB}/libnvds_mqtt_proto.so`
+
+describe('nvmsgbroker at a real Mosquitto', () => {
+  let running: { broker: TestBroker; proxy: FaultProxy; rows: RowBroker } | undefined
+  const started = () => {
+    if (running === undefined) throw new Error('The broker is not started')
+    return running
+  }
+  before(async () => {
+    const broker = await startMosquitto()
+    const proxy = await startProxy({ host: '127.0.0.1', port: broker.port('plain') })
+    const rows: RowBroker = {
+      port: proxy.port,
+      connections: () => ({ open: proxy.connections, all: proxy.accepted }),
+      quick: '',
+      topic: (label) => Promise.resolve(`rows/${label}`),
+      kill: () => broker.kill(),
+      restart: () => broker.restart(),
+    }
+    running = { broker, proxy, rows }
+  })
+  after(async () => {
+    await running?.proxy.close()
+    await running?.broker.stop()
+  })
+
+  test('A5: ten messages are sent, told OK once each, and received in order with the same bytes', async (t) => {
+    const site = await setUp(t)
+    const handle = await connected(site, `127.0.0.1;${started().rows.port}`, MQTT)
+    const received = new Log<string>()
+    const subscribed = await site.library.subscribe(handle, ['topic1', 'topic2'], (_, payload, topic) =>
+      received.add(`${topic} ${Buffer.from(payload).toString()}`),
+    )
+    assert.equal(subscribed, OK)
+    const told = new Log<readonly [unknown, number]>()
+    for (let index = 0; index < 10; index += 1) {
+      const taken = site.library.sendAsync(
+        handle,
+        { topic: 'topic1', payload: `Hello${index}\n` },
+        (context, status) => told.add([context, status]),
+        index,
+      )
+      assert.equal(taken, OK)
+    }
+    assert.equal(told.items.length, 0)
+    assert.deepEqual(
+      await told.until(10),
+      Array.from({ length: 10 }, (_, index) => [index, OK]),
+    )
+    assert.deepEqual(
+      await received.until(10),
+      Array.from({ length: 10 }, (_, index) => `topic1 Hello${index}\n`),
+    )
+    assert.equal(await site.library.disconnect(handle), OK)
+    assert.deepEqual([told.items.length, received.items.length], [10, 10])
+  })
+
+  rowTests(MQTT, () => started().rows)
+})
