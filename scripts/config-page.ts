@@ -1,3 +1,4 @@
+import { amqpOptionsSchema } from '../src/adaptors/amqp/options.ts'
 import { memoryOptionsSchema } from '../src/adaptors/memory/options.ts'
 import { mqttOptionsSchema } from '../src/adaptors/mqtt/options.ts'
 import { redisOptionsSchema } from '../src/adaptors/redis/options.ts'
@@ -44,6 +45,7 @@ The first line is for editors: with the JSON Schema that is in the package they 
 
 const PROTOCOLS = {
   'MQTT (`mqtt://`, `mqtts://`, `ws://`, `wss://`)': mqttOptionsSchema,
+  'AMQP (`amqp://`, `amqps://`)': amqpOptionsSchema,
   'Redis (`redis://`, `rediss://`)': redisOptionsSchema,
   '`memory:`': memoryOptionsSchema,
 }
