@@ -6,9 +6,9 @@ import { customAdaptor } from './custom-adaptor.ts'
 /** Loads an adaptor on first use, so that nobody pays for a protocol that is not used. */
 type Load = () => Promise<Adaptor>
 
-<<<<<<< HEAD
 const loadMqtt: Load = async () => (await import('../adaptors/mqtt/index.ts')).mqtt
 const loadKafka: Load = async () => (await import('../adaptors/kafka/index.ts')).kafka
+const loadAmqp: Load = async () => (await import('../adaptors/amqp/index.ts')).amqp
 const loadRedis: Load = async () => (await import('../adaptors/redis/index.ts')).redis
 const loadMemory: Load = async () => (await import('../adaptors/memory/index.ts')).memory
 
@@ -20,27 +20,11 @@ const SCHEMES: Readonly<Record<string, Load>> = {
   mqtt: loadMqtt,
   kafkas: loadKafka,
   kafka: loadKafka,
+  amqps: loadAmqp,
+  amqp: loadAmqp,
   rediss: loadRedis,
   redis: loadRedis,
   ws: loadMqtt,
-=======
-const loadMqtt: Scheme['load'] = async () => (await import('../adaptors/mqtt/index.ts')).mqtt
-const loadKafka: Scheme['load'] = async () => (await import('../adaptors/kafka/index.ts')).kafka
-const loadAmqp: Scheme['load'] = async () => (await import('../adaptors/amqp/index.ts')).amqp
-const loadMemory: Scheme['load'] = async () => (await import('../adaptors/memory/index.ts')).memory
-
-/** Every scheme that an address may begin with; of two that are equally near to a mistyped one, the first is suggested. */
-const SCHEMES: Readonly<Record<string, Scheme>> = {
-  memory: { secure: false, network: false, load: loadMemory },
-  mqtts: { secure: true, network: true, load: loadMqtt },
-  wss: { secure: true, network: true, load: loadMqtt },
-  mqtt: { secure: false, network: true, load: loadMqtt },
-  kafkas: { secure: true, network: true, load: loadKafka },
-  kafka: { secure: false, network: true, load: loadKafka },
-  amqps: { secure: true, network: true, load: loadAmqp },
-  amqp: { secure: false, network: true, load: loadAmqp },
-  ws: { secure: false, network: true, load: loadMqtt },
->>>>>>> dc0b135 (amqp: an adaptor with a session of its own; conforms in plaintext and over mutual TLS with EXTERNAL, outages included)
 }
 
 /**

@@ -20,7 +20,7 @@ export const ROOMS: Readonly<
     imports: ['contract', 'kit'],
   },
   adaptors: {
-    holds: 'one folder a protocol (kafka, memory, mqtt, redis), and shared/ with the MQTT session',
+    holds: 'one folder a protocol (amqp, kafka, memory, mqtt, redis), and shared/ with the MQTT session',
     imports: ['contract', 'kit'],
   },
   connection: {

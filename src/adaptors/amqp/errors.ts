@@ -29,7 +29,7 @@ export function dialRefused(address: string, refusal: Refusal, who: string): Bac
 }
 
 function meaningOfDial({ code, text }: Refusal, who: string): Meaning {
-  if (/vhost '.*' not found|no access to this vhost|vhost .* doesn't exist/i.test(text)) {
+  if (/vhost .* not found/i.test(text)) {
     return ['REFUSED', 'the broker has no such virtual host, create it, or name another in the address']
   }
   if (/access to vhost/i.test(text)) {

@@ -12,6 +12,7 @@ export { AMQP_SCHEMES, amqpOptionsSchema } from './options.ts'
 /** AMQP 0-9-1, as RabbitMQ speaks it. See README.md beside this file. */
 export const amqp: Adaptor<AmqpOptions> = {
   protocol: 'amqp',
+  schemes: { amqp: 'plaintext', amqps: 'tls' },
   capabilities: AMQP_CAPABILITIES,
   options: readAmqpOptions,
   signature: amqpSignature,

@@ -17,6 +17,8 @@ class AmqpDelivery implements Delivery {
   readonly key: string | undefined
   readonly headers: Headers | undefined
   readonly id: string | undefined
+  /** A tag is given anew each time that a message comes: it names none. */
+  readonly position = undefined
   readonly redelivered: boolean
   readonly retained = false
   readonly arrived: Delivered
