@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 
-import { connect } from '../../src/index.ts'
-import { startMosquitto } from '../brokers/index.ts'
-import { folderOf, LIB, PROPERTIES_FILE } from '../config/deepstream/files.ts'
-import { cli, FakeProcess } from './fake-io.ts'
+import { connect } from '../../../src/index.ts'
+import { startMosquitto } from '../../brokers/index.ts'
+import { folderOf, LIB, PROPERTIES_FILE } from '../../config/deepstream/files.ts'
+import { cli, FakeProcess } from '../fake-io.ts'
 
 /** Two cameras' frames, the second in DeepStream's own minimal form. */
 const FRAMES = `{"timestamp":"2026-01-02T03:04:05.678Z","sensorId":"HWY_20","frame":17,"objects":[{"trackingId":"12","type":"vehicle","event":"moving","confidence":0.87,"box":{"left":100,"top":50.5,"width":120,"height":129.5},"attributes":{"type":"sedan","color":"blue"}}]}
