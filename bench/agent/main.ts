@@ -11,16 +11,17 @@ import { startKafka, startMosquitto, without, withoutKafka } from '../../test/br
 import { AgentProcess } from '../agent-process.ts'
 
 // The memory of `backhaul run` with its durable outbox: at 1,000 messages a second, and while it drains 1 GiB.
-// Run: node build/bench/agent/main.js [--quick] [--only kafka] [--folder FOLDER]
+// Run: node build/bench/agent/main.js [--quick] [--seconds 60] [--only kafka] [--folder FOLDER]
 
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
     only: { type: 'string', default: '' },
     folder: { type: 'string', default: tmpdir() },
   },
 })
-const SECONDS = flags.quick ? 2 : 60
+const SECONDS = Number(flags.seconds ?? (flags.quick ? 2 : 60))
 const BACKLOG_BYTES = flags.quick ? 10 * 1024 ** 2 : 1024 ** 3
 const PAYLOAD_BYTES = 1024
 const SAMPLE_MS = 100
