@@ -232,6 +232,7 @@ export class Agent {
         }),
         handle: routeLines(routes, context),
         maxLineBytes: options.maxLineBytes,
+        joinsObjects: options.schema === 'deepstream',
         logger: this.#logger,
         clock: this.#clock,
         random: this.#options.random ?? Math.random,

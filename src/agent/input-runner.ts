@@ -2,7 +2,7 @@ import type { Clock, Logger } from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { backoff } from '../kit/backoff.ts'
 import type { HealthError, InputHealth } from './health.ts'
-import type { Input, TakeLine } from './inputs/input.ts'
+import type { Input, LineSink } from './inputs/input.ts'
 import { limitLog } from './log-limit.ts'
 import { pause } from './pause.ts'
 
@@ -29,6 +29,8 @@ export interface InputRunnerParts {
   readonly handle: HandleLine
   /** The longest line in bytes. */
   readonly maxLineBytes: number
+  /** Whether an object of JSON may be spread over several lines. */
+  readonly joinsObjects: boolean
   /** The log. */
   readonly logger: Logger
   /** Where time comes from. */
@@ -109,11 +111,12 @@ export class InputRunner {
     return { lines, malformed, tooLong, accepted, rejected }
   }
 
-  #sink(): { take: TakeLine; tooLong: () => void; maxLineBytes: number } {
-    const { name, handle, maxLineBytes, logger, clock } = this.#parts
+  #sink(): LineSink {
+    const { name, handle, maxLineBytes, joinsObjects, logger, clock } = this.#parts
     const warn = limitLog((fields, text) => logger.warn(fields, text), clock)
     return {
       maxLineBytes,
+      joinsObjects,
       take: async (line) => {
         if (line.length === 0) return
         this.#lines += 1

@@ -36,7 +36,7 @@ const inputShape = {
     .default('detection')
     .describe(
       'What a line is. `detection`: one detection event in JSON, which is checked. ' +
-        '`deepstream`: that, or a message in the full or minimal schema of DeepStream. `lines`: anything, passed on as it is',
+        '`deepstream`: that, or a message in the full or minimal schema of DeepStream, which may be spread over several lines as DeepStream writes it. `lines`: anything, passed on as it is',
     ),
   maxLineBytes: integerOption(64, 64 * 1024 ** 2)
     .default(1024 ** 2)

@@ -1,4 +1,5 @@
 import { LineSplitter } from '../../kit/lines.ts'
+import { ObjectSplitter } from '../../kit/object-lines.ts'
 
 /** Takes one line. A promise says: hand over the next one when it is fulfilled. It never rejects. */
 export type TakeLine = (line: Uint8Array) => Promise<void> | undefined
@@ -11,6 +12,8 @@ export interface LineSink {
   readonly tooLong: () => void
   /** The longest line in bytes. */
   readonly maxLineBytes: number
+  /** Whether an object of JSON may be spread over several lines, which are handed over as one. */
+  readonly joinsObjects: boolean
 }
 
 /** A source of lines. */
@@ -28,7 +31,8 @@ export interface Input {
 
 /** Cuts chunks into lines and hands them over, one after the other. */
 export async function pumpLines(chunks: AsyncIterable<Uint8Array>, sink: LineSink): Promise<void> {
-  const splitter = new LineSplitter({ maxBytes: sink.maxLineBytes, tooLong: sink.tooLong })
+  const Splitter = sink.joinsObjects ? ObjectSplitter : LineSplitter
+  const splitter = new Splitter({ maxBytes: sink.maxLineBytes, tooLong: sink.tooLong })
   for await (const chunk of chunks) await takeAll(splitter.push(chunk), sink)
   await takeAll(splitter.end(), sink)
 }

@@ -5,6 +5,7 @@ import type { Input, LineSink } from '../../../src/agent/inputs/input.ts'
 /** A sink that keeps what it takes, and can be told to take no more for now. */
 export class Collector implements LineSink {
   readonly maxLineBytes: number
+  readonly joinsObjects = false
   readonly lines: string[] = []
   skipped = 0
   #gate: Promise<void> | undefined
