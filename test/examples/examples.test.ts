@@ -9,6 +9,7 @@ import { projectRoot } from '../architecture/source.ts'
 
 const run = promisify(execFile)
 const example = join(projectRoot, 'build/examples/send-and-subscribe.js')
+const nvmsgbroker = join(projectRoot, 'build/examples/nvmsgbroker.js')
 const streams = join(projectRoot, 'build/examples/streams.js')
 
 test('the example of the library sends, hears its own message and closes', async () => {
@@ -31,4 +32,14 @@ test('the example of the library tells a mistake by its code', async () => {
 test('the example of streams sends its lines and reads them', async () => {
   const { stdout } = await run(process.execPath, [streams])
   assert.equal(stdout, 'sent 3 lines\nfirst\nsecond\nlast\n')
+})
+
+test("the example of DeepStream's library sends, is told what became of it and hears it", async () => {
+  const { stdout, stderr } = await run(process.execPath, [nvmsgbroker])
+  assert.deepEqual(stdout.trim().split('\n').toSorted(), [
+    'OK detections: {"sensor":{"id":"gate-7"}}',
+    'frame 17: OK',
+    'nvmsgbroker 2.0, MEMORY',
+  ])
+  assert.match(stderr, /New Connection created successfully\nDisconnection Success\n$/)
 })
