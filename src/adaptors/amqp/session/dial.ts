@@ -1,7 +1,8 @@
-import type { BackhaulError, Clock } from '../../../contract/index.ts'
+import type { Clock } from '../../../contract/index.ts'
 import { BackhaulError as Failure } from '../../../contract/index.ts'
 import { deferred } from '../../../kit/deferred.ts'
 import type { DialCredentials } from '../../shared/mqtt/dial.ts'
+import { limited } from '../../shared/limited.ts'
 import type { OpenSocket } from '../../shared/socket.ts'
 import { hostAndPort, openSocket, speaksTls, tlsRequired } from '../../shared/socket.ts'
 import { aborted } from '../errors.ts'
@@ -36,17 +37,13 @@ export async function dialConnection(
   let last: unknown
   for (const { host, port } of hosts) {
     if (signal.aborted) throw aborted('dial', signal)
-    const late = new AbortController()
-    const timer = setup.clock.after(shareMs, () => late.abort())
+    const limit = { timeoutMs: shareMs, address: hostAndPort(host, port), signal, clock: setup.clock }
     try {
-      return await dialHost(setup, host, port, watcher, AbortSignal.any([signal, late.signal]))
+      return await limited(limit, (both) => dialHost(setup, host, port, watcher, both))
     } catch (error) {
       last = error
       if (signal.aborted) throw aborted('dial', signal)
-      if (late.signal.aborted) last = noAnswer(hostAndPort(host, port), shareMs, error)
-      else if (error instanceof Failure && error.scope === 'link') break
-    } finally {
-      timer.cancel()
+      if (error instanceof Failure && error.scope === 'link') break
     }
   }
   throw last
@@ -109,13 +106,5 @@ function isNoAnswer(error: unknown): boolean {
     error instanceof Failure &&
     error.scope === undefined &&
     ['UNREACHABLE', 'PROTOCOL_ERROR', 'LINK_LOST'].includes(error.code)
-  )
-}
-
-function noAnswer(address: string, ms: number, cause: unknown): BackhaulError {
-  return new Failure(
-    'TIMEOUT',
-    `Cannot connect to ${address}: it did not answer within ${ms} ms, check the network and the broker`,
-    cause,
   )
 }
