@@ -2,6 +2,8 @@ import type { ErrorCode, RefusalScope } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { REPLY } from './wire/protocol.ts'
 
+export { aborted, closed, late, linkLost } from '../shared/link-errors.ts'
+
 /*
  * What RabbitMQ answers, in our words. It ends the connection or the channel with a reply code and a text; the code alone often does not
  * say what is meant (530 is for a virtual host that is missing as well as for one that is forbidden), so the text decides then.
@@ -130,33 +132,6 @@ export function consumerCancelled(address: string, queue: string): BackhaulError
     `Cannot go on with ${address}: the broker ended the subscription to the queue "${queue}", it is made again on the next link`,
     undefined,
     { brokerReason: 'basic.cancel' },
-  )
-}
-
-/** What a link ends with after `close()`. */
-export function closed(address: string): BackhaulError {
-  return new BackhaulError('CLOSED', `Cannot use the link to ${address}: it was closed, dial a new one`)
-}
-
-/** What is asked of a link that has ended. */
-export function linkLost(address: string, reason?: BackhaulError): BackhaulError {
-  return new BackhaulError(
-    'LINK_LOST',
-    `Cannot use the link to ${address}: it has ended, dial a new one`,
-    reason,
-  )
-}
-
-/** What a wait ends with that its caller gave up. */
-export function aborted(what: string, signal: AbortSignal): BackhaulError {
-  return new BackhaulError('ABORTED', `Cannot ${what}: the caller gave up, call again`, signal.reason)
-}
-
-/** A broker that did not answer in time. */
-export function late(address: string, what: string, ms: number): BackhaulError {
-  return new BackhaulError(
-    'TIMEOUT',
-    `Cannot go on with ${address}: it did not ${what} within ${ms} ms, check the network and the load of the broker`,
   )
 }
 

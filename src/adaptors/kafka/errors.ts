@@ -1,6 +1,8 @@
 import type { ErrorCode, ErrorFacts, RefusalScope } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 
+export { aborted, closed, late, linkLost } from '../shared/link-errors.ts'
+
 /*
  * Kafka's errors by their names in its protocol, in our words. Where a request that carried messages is refused, the name also
  * decides what becomes of them; that is in produce-verdict.ts.
@@ -110,33 +112,6 @@ export function lostBy(refusal: KafkaRefusal): BackhaulError {
     `Cannot ${what}: the broker answered ${name}, the link is dialled again`,
     undefined,
     { brokerReason: said },
-  )
-}
-
-/** What a link ends with after `close()`. */
-export function closed(address: string): BackhaulError {
-  return new BackhaulError('CLOSED', `Cannot use the link to ${address}: it was closed, dial a new one`)
-}
-
-/** What is asked of a link that has ended. */
-export function linkLost(address: string, reason?: BackhaulError): BackhaulError {
-  return new BackhaulError(
-    'LINK_LOST',
-    `Cannot use the link to ${address}: it has ended, dial a new one`,
-    reason,
-  )
-}
-
-/** What a wait ends with that its caller gave up. */
-export function aborted(what: string, signal: AbortSignal): BackhaulError {
-  return new BackhaulError('ABORTED', `Cannot ${what}: the caller gave up, call again`, signal.reason)
-}
-
-/** A peer that did not answer in time. */
-export function late(address: string, what: string, ms: number): BackhaulError {
-  return new BackhaulError(
-    'TIMEOUT',
-    `Cannot go on with ${address}: it did not ${what} within ${ms} ms, check the network and the load of the broker`,
   )
 }
 

@@ -1,6 +1,8 @@
 import type { ErrorCode, ErrorFacts, RefusalScope } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 
+export { closed, late, linkLost } from '../shared/link-errors.ts'
+
 /*
  * Redis answers an error as one line that begins with a word: "NOPERM this user has no permissions ...". The word decides what it
  * means to us, and what becomes of a message that it answers: `failed` for what passes by itself, else what it refuses.
@@ -133,31 +135,9 @@ function reasonOf({ text }: ErrorAnswer): string {
   return line.length > 300 ? `${line.slice(0, 300)}...` : line
 }
 
-/** What a link ends with after `close()`. */
-export function closed(address: string): BackhaulError {
-  return new BackhaulError('CLOSED', `Cannot use the link to ${address}: it was closed, dial a new one`)
-}
-
-/** What is asked of a link that has ended. */
-export function linkLost(address: string, reason?: BackhaulError): BackhaulError {
-  return new BackhaulError(
-    'LINK_LOST',
-    `Cannot use the link to ${address}: it has ended, dial a new one`,
-    reason,
-  )
-}
-
 /** What a wait ends with that its caller gave up. */
 export function aborted(what: string): BackhaulError {
   return new BackhaulError('ABORTED', `Cannot ${what}: the caller gave up, call again`)
-}
-
-/** A peer that did not answer in time. */
-export function late(address: string, what: string, ms: number): BackhaulError {
-  return new BackhaulError(
-    'TIMEOUT',
-    `Cannot go on with ${address}: it did not ${what} within ${ms} ms, check the network and the load of the broker`,
-  )
 }
 
 /** Bytes that are no answer of Redis. */
