@@ -1,14 +1,27 @@
 import process from 'node:process'
+import { parseArgs } from 'node:util'
 
-import { createConverter, writeMinimal, writeProtobuf } from '../../src/codec/index.ts'
+import { createConverter, readRecord, writeMinimal, writeProtobuf } from '../../src/codec/index.ts'
 import type { DetectionEvent, StaticProperties } from '../../src/contract/index.ts'
+import { median } from '../median.ts'
 
-// What the schemas of DeepStream cost: messages and bytes per CPU second, beside JSON.stringify() of the same message.
-// Run: node build/bench/codec/deepstream.js [frames]
+/*
+ * What the schemas of DeepStream cost, beside JSON.stringify() of the same object: for full the message itself, which is one of an object;
+ * for minimal and protobuf the detection that they are written from. Writer and peer take turns; each figure is a median over the rounds,
+ * a ratio that of each round. CPU time of the process.
+ *
+ * Run: node build/bench/codec/deepstream.js [--frames 4000] [--rounds 7]
+ */
 
-const frames = Number(process.argv[2] ?? 20_000)
+const { values } = parseArgs({
+  options: { frames: { type: 'string', default: '4000' }, rounds: { type: 'string', default: '7' } },
+})
+const frames = Number(values.frames)
+const rounds = Number(values.rounds)
 const OBJECTS = 20
-const ROUNDS = 3
+/** 16 sources with 30 frames a second each. */
+const FRAMES_PER_SECOND = 16 * 30
+const GOAL_PERCENT = 5
 
 const where = { location: { lat: 45.29, lon: -75.83, alt: 48.15 }, coordinate: { x: 5.2, y: 10.1, z: 11.2 } }
 const properties: StaticProperties = {
@@ -34,44 +47,85 @@ const event: DetectionEvent = {
   })),
 }
 
-interface Writer {
+/** What is measured: it gives the bytes that it wrote. */
+type Write = () => number
+
+interface Row {
   readonly name: string
-  readonly write: () => number
+  /** Messages a frame. */
+  readonly messages: number
+  readonly write: Write
+  readonly peer: Write
+  /** The most that it may cost beside its peer. */
+  readonly goal: number
 }
 
 const full = createConverter({ schema: 'full', properties })
 const fulls: unknown[] = full(event).payloads.map((text) => JSON.parse(String(text)))
-const minimal: unknown = JSON.parse(writeMinimal(event))
+const detection: Write = () => JSON.stringify(event).length
 
-const writers: readonly Writer[] = [
+const ROWS: readonly Row[] = [
   {
     name: 'full',
+    messages: OBJECTS,
     write: () => sum(full(event).payloads.map((text) => text.length)),
+    peer: () => sum(fulls.map((message) => JSON.stringify(message).length)),
+    goal: 1.5,
   },
-  { name: 'full, JSON.stringify()', write: () => sum(fulls.map((full) => JSON.stringify(full).length)) },
-  { name: 'minimal', write: () => writeMinimal(event).length },
-  { name: 'minimal, JSON.stringify()', write: () => JSON.stringify(minimal).length },
-  { name: 'protobuf', write: () => writeProtobuf(event).length },
-  { name: 'detection, JSON.stringify()', write: () => JSON.stringify(event).length },
+  { name: 'minimal', messages: 1, write: () => writeMinimal(event).length, peer: detection, goal: 2 },
+  { name: 'protobuf', messages: 1, write: () => writeProtobuf(event).length, peer: detection, goal: 3 },
 ]
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
 }
 
-function measure({ name, write }: Writer): string {
-  let best = Infinity
+/** CPU microseconds a frame, and its bytes. */
+function measure(write: Write): { us: number; bytes: number } {
   let bytes = 0
-  for (let round = 0; round < ROUNDS; round += 1) {
-    bytes = 0
-    const before = process.cpuUsage()
-    for (let count = 0; count < frames; count += 1) bytes += write()
-    const { user, system } = process.cpuUsage(before)
-    best = Math.min(best, (user + system) / 1e6)
-  }
-  const perFrame = ((best / frames) * 1e6).toFixed(1)
-  const rate = Math.round(frames / best).toLocaleString('en')
-  return `${name.padEnd(28)} ${perFrame.padStart(8)} µs a frame of ${OBJECTS} objects, ${rate} frames/s, ${Math.round(bytes / best / 1e6)} MB/s`
+  const before = process.cpuUsage()
+  for (let count = 0; count < frames; count += 1) bytes += write()
+  const { user, system } = process.cpuUsage(before)
+  return { us: (user + system) / frames, bytes: bytes / frames }
 }
 
-for (const writer of writers) process.stdout.write(`${measure(writer)}\n`)
+process.stdout.write(
+  `| schema | messages/s | MB/s | CPU µs a frame of ${OBJECTS} objects | JSON.stringify() | ratio | goal | of a core at ${FRAMES_PER_SECOND} frames/s | goal |\n`,
+)
+process.stdout.write('| --- | --: | --: | --: | --: | --: | --: | --: | --: |\n')
+let failed = false
+for (const { name, messages, write, peer, goal } of ROWS) {
+  measure(write)
+  measure(peer)
+  const pairs = Array.from({ length: rounds }, () => ({ ours: measure(write), theirs: measure(peer) }))
+  const us = median(pairs.map(({ ours }) => ours.us))
+  const bytes = pairs[0]?.ours.bytes ?? 0
+  const ratio = median(pairs.map(({ ours, theirs }) => ours.us / theirs.us))
+  const percent = (us * FRAMES_PER_SECOND) / 1e4
+  const cells = [
+    name,
+    Math.round((messages * 1e6) / us).toLocaleString('en'),
+    Math.round(bytes / us),
+    us.toFixed(1),
+    median(pairs.map(({ theirs }) => theirs.us)).toFixed(1),
+    ratio.toFixed(2),
+    goal,
+    `${percent.toFixed(1)} %`,
+    `${GOAL_PERCENT} %`,
+  ]
+  process.stdout.write(`| ${cells.join(' | ')} |\n`)
+  failed ||= ratio > goal || percent > GOAL_PERCENT
+}
+// what the agent does besides, before it writes
+const line = Buffer.from(JSON.stringify(event))
+const read: Write = () => {
+  readRecord('deepstream', line)
+  return line.length
+}
+measure(read)
+const { us } = measure(read)
+process.stdout.write(
+  `Reading the frame from a line of JSON, and checking it: ${us.toFixed(1)} µs, ${((us * FRAMES_PER_SECOND) / 1e4).toFixed(1)} % of a core.\n`,
+)
+process.stdout.write(failed ? 'FAIL\n' : 'PASS\n')
+process.exitCode = failed ? 1 : 0
