@@ -22,6 +22,9 @@ const NEXT_ADDRESS_MS = 1000
 /** How long finding out about the other side of TLS may take, in milliseconds. */
 const PROBE_MS = 2000
 
+/** How long a peer may be silent in the TLS handshake before it is asked in plaintext, in milliseconds. */
+const SILENT_MS = 1000
+
 /** Where and how to open a stream. */
 export interface SocketRequest {
   /** Name or IP address. */
@@ -33,8 +36,8 @@ export interface SocketRequest {
   /** WebSocket over it, or `undefined` for the bare stream. */
   readonly websocket: WebSocketRequest | undefined
   /**
-   * A first packet of the protocol without any credentials. When the peer drops the TLS handshake without a word, it is sent in
-   * plaintext over another connection: an answer tells that the port does not speak TLS. `undefined`: this is not asked.
+   * A first packet of the protocol without any credentials. When the peer drops the TLS handshake without a word, or says none for a
+   * while, it is sent in plaintext over another connection: an answer tells that the port does not speak TLS. `undefined`: this is not asked.
    */
   readonly plaintextHello?: Uint8Array | undefined
 }
@@ -122,20 +125,27 @@ async function secure(
   socket.once('keylog', () => {
     context.keysAgreed = true
   })
+  const isPlaintext = async () => {
+    return tcp.bytesRead === 0 && !signal.aborted && (await answers(request, signal)) && tcp.bytesRead === 0
+  }
+  const lookAtSilence = async () => {
+    if (await isPlaintext()) socket.destroy(notTls(address))
+  }
+  const silence = setTimeout(() => void lookAtSilence(), SILENT_MS)
   try {
     return await untilReady(socket, 'secureConnect', context, signal, 'handshake')
   } catch (error) {
     // the wrapper does not always destroy what it wraps
     tcp.destroy()
-    const silent = tcp.bytesRead === 0 && !signal.aborted
-    if (silent && request.plaintextHello !== undefined && (await answers(request, signal))) {
-      throw notTls(address, error)
-    }
+    if (error instanceof BackhaulError && error.code === 'TLS_NOT_SPOKEN') throw error
+    if (await isPlaintext()) throw notTls(address, error)
     throw error
+  } finally {
+    clearTimeout(silence)
   }
 }
 
-function notTls(address: string, cause: unknown): BackhaulError {
+function notTls(address: string, cause?: unknown): BackhaulError {
   return new BackhaulError(
     'TLS_NOT_SPOKEN',
     `Cannot connect to ${address}: the port does not speak TLS, dial the TLS port or use the plaintext address form`,
@@ -148,11 +158,12 @@ const TLS_ALERT = 0x15
 
 /** Whether the port answers the protocol in plaintext. */
 async function answers(request: SocketRequest, signal: AbortSignal): Promise<boolean> {
+  if (request.plaintextHello === undefined) return false
   const limited = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)])
   const plain = await openTcp(request, request.host, limited).catch(ignore)
   if (plain === undefined) return false
   try {
-    plain.write(request.plaintextHello ?? '')
+    plain.write(request.plaintextHello)
     return await Promise.race([
       once(plain, 'data', { signal: limited }).then(
         ([chunk]) => Buffer.isBuffer(chunk) && chunk[0] !== TLS_ALERT,
@@ -187,6 +198,28 @@ export async function speaksTls(host: string, port: number, signal: AbortSignal)
     probe.destroy()
     tcp.destroy()
   }
+}
+
+/**
+ * Why a peer closed a connection right after the TLS handshake: TLS 1.3 refuses a client certificate only then, and what we had sent
+ * meanwhile may have cost us its alert. So another connection waits for the alert and sends nothing. `undefined`: it stays open.
+ */
+export async function refusalAfterHandshake(
+  request: SocketRequest,
+  signal: AbortSignal,
+): Promise<BackhaulError | undefined> {
+  const { stream, context } = await openSocket(request, signal)
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)])
+  try {
+    stream.resume()
+    await once(stream, 'close', { signal: limited })
+  } catch (cause) {
+    if (!limited.aborted) return networkError(cause, context)
+    return undefined
+  } finally {
+    stream.destroy()
+  }
+  return networkError(undefined, { ...context, phase: 'handshake' })
 }
 
 /** The settings in Node's own words. */

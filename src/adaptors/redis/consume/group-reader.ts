@@ -20,8 +20,8 @@ import { askOn, LEAVE_MS, leftError, ReadLoop } from './reader.ts'
  * what it has not finished: another member may claim it at once.
  *
  * An earlier link of the same member may have a read waiting at the broker that nobody hears of any more. What it is given is in the
- * list, and may be older than what our own read is given. So, in the first `readBlockMs` of a member that was there before, whatever
- * our own read brings is not handed out: the list is read again, which holds both, in order.
+ * list, and may be older than what our own read is given. So, in the first `readBlockMs`, whatever our own read brings is not handed out:
+ * the list is read again, which holds both, in order.
  */
 
 /** How many times in `claimIdleMs` entries in hand are shown to be alive. */
@@ -32,6 +32,12 @@ interface Stream {
   readonly name: string
   /** Entries in hand by their id. */
   readonly open: Map<string, Entry>
+  /** Ids of finished entries that the list may still hold: the broker is told on another connection. */
+  readonly finished: Set<string>
+  /** Of those, the ones that the broker has confirmed while the list was being read. */
+  readonly confirmed: string[]
+  /** Whether the list is being read. */
+  listing: boolean
   /** New entries that are yet to be read from the list: they are no redeliveries. */
   readonly fresh: Set<string>
   /** From where the list is to be read; `undefined`: it was read. */
@@ -83,10 +89,14 @@ export class GroupReader implements Reader {
       start: options.start,
       claimIdleMs: options.claimIdleMs,
       lost: (error) => context.lost(error),
+      told: (name, ids) => this.#told(name, ids),
     })
     this.#streams = streams.map((name) => ({
       name,
       open: new Map(),
+      finished: new Set(),
+      confirmed: [],
+      listing: false,
       fresh: new Set(),
       pendingFrom: '0-0',
       sweepFrom: '0-0',
@@ -115,11 +125,10 @@ export class GroupReader implements Reader {
     const connection = await this.#context.open(this.#stop.signal)
     this.#connection = connection
     for (const stream of this.#streams) {
-      const wasThere = await this.#member.join(connection, stream.name)
-      if (wasThere) this.#settledAtMs = clock.monotonic() + options.readBlockMs
-      else stream.pendingFrom = undefined
+      await this.#member.join(connection, stream.name)
       stream.sweepAtMs = clock.monotonic() + options.claimIdleMs / 2
     }
+    this.#settledAtMs = clock.monotonic() + options.readBlockMs
     this.#keepAlive()
     this.#loop.run(
       () => this.#outlet.room,
@@ -168,9 +177,10 @@ export class GroupReader implements Reader {
   /** The next entries of the list. */
   async #readPending(connection: RedisConnection, stream: Stream, room: number): Promise<void> {
     const words = [...this.#readWords(room), 'STREAMS', stream.name, stream.pendingFrom ?? '0-0']
-    const [entries] = readStreams(await askOn(connection, words)).map(([, found]) => found)
+    const [entries] = readStreams(await this.#list(connection, stream, words)).map(([, found]) => found)
     stream.pendingFrom = entries?.at(-1)?.id
     for (const entry of entries ?? []) this.#push(stream, entry, !stream.fresh.delete(entry.id))
+    this.#listed(stream)
     // what another member has claimed meanwhile is in the list no more
     if (stream.pendingFrom === undefined) stream.fresh.clear()
   }
@@ -181,10 +191,31 @@ export class GroupReader implements Reader {
     const { claimIdleMs } = options
     const who = [stream.name, this.group, this.consumer, String(claimIdleMs)]
     const words = ['XAUTOCLAIM', ...who, stream.sweepFrom, 'COUNT', String(room)]
-    const [next, entries] = answerList(await askOn(connection, words))
+    const [next, entries] = answerList(await this.#list(connection, stream, words))
     stream.sweepFrom = answerText(next) || '0-0'
     if (stream.sweepFrom === '0-0') stream.sweepAtMs = clock.monotonic() + claimIdleMs / 2
     for (const entry of readEntries(entries)) this.#push(stream, entry, true)
+    this.#listed(stream)
+  }
+
+  /** Asks for entries of the list. What is finished by then, or becomes so meanwhile, must not be taken for unfinished. */
+  #list(connection: RedisConnection, stream: Stream, words: readonly string[]): Promise<unknown> {
+    stream.listing = true
+    return askOn(connection, words)
+  }
+
+  #listed(stream: Stream): void {
+    stream.listing = false
+    for (const id of stream.confirmed.splice(0)) stream.finished.delete(id)
+  }
+
+  /** The broker has confirmed that entries are finished: a list that is asked for from now on does not hold them. */
+  #told(name: string, ids: readonly string[]): void {
+    const stream = this.#streams.find((one) => one.name === name)
+    for (const id of ids) {
+      if (stream?.listing === true) stream.confirmed.push(id)
+      else stream?.finished.delete(id)
+    }
   }
 
   async #readNew(connection: RedisConnection, room: number): Promise<void> {
@@ -212,10 +243,10 @@ export class GroupReader implements Reader {
   }
 
   #push(stream: Stream, { id, fields }: RawEntry, redelivered: boolean): void {
-    if (stream.open.has(id)) return
+    if (stream.open.has(id) || stream.finished.has(id)) return
     if (fields === undefined) {
       // it was trimmed or deleted before anybody finished it
-      this.#member.finish(stream.name, id)
+      this.#finish(stream, id)
       return
     }
     const stored = storedOf(fields, this.#context.options)
@@ -224,9 +255,15 @@ export class GroupReader implements Reader {
     this.#outlet.push(entry)
   }
 
-  #finished({ stream, id }: Entry): void {
-    this.#streams.find(({ name }) => name === stream)?.open.delete(id)
-    this.#member.finish(stream, id)
+  #finished({ stream: name, id }: Entry): void {
+    const stream = this.#streams.find((one) => one.name === name)
+    if (stream !== undefined) this.#finish(stream, id)
+  }
+
+  #finish(stream: Stream, id: string): void {
+    stream.open.delete(id)
+    stream.finished.add(id)
+    this.#member.finish(stream.name, id)
   }
 
   #keepAlive(): void {

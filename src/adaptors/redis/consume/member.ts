@@ -26,6 +26,8 @@ export interface MemberSetup {
   readonly claimIdleMs: number
   /** The link must end. */
   readonly lost: (error: BackhaulError) => void
+  /** The broker has confirmed that entries of a stream are finished. */
+  readonly told: (stream: string, ids: readonly string[]) => void
 }
 
 /** What one member tells the broker about its group: it joins, finishes, keeps and releases entries. */
@@ -41,24 +43,21 @@ export class Member {
   }
 
   /**
-   * Makes stream, group and member where they are missing, and takes over what idle members had in work. Gives whether the member
-   * was there before, so that it may have something unfinished.
+   * Makes stream and group where they are missing, and takes over what idle members had in work: it is in the list of this one then.
    *
    * @throws BackhaulError the refusal
    */
-  async join(connection: RedisConnection, stream: string): Promise<boolean> {
-    const { group, consumer, start } = this.#setup
+  async join(connection: RedisConnection, stream: string): Promise<void> {
+    const { group, start } = this.#setup
     const from = start === 'latest' ? '$' : '0'
     const made = await connection.ask(['XGROUP', 'CREATE', stream, group, from, 'MKSTREAM'])
     // a user without this right may be a member of a group that somebody else has made
     if (made instanceof ErrorAnswer && made.word !== 'BUSYGROUP' && made.word !== 'NOPERM') {
       await askFor(connection, stream, ['XGROUP', 'CREATE', stream, group, from, 'MKSTREAM'])
     }
-    const created = await connection.ask(['XGROUP', 'CREATECONSUMER', stream, group, consumer])
     // shows that finishing is allowed
     await askFor(connection, stream, ['XACK', stream, group, '0-0'])
-    const hasClaimed = await this.#claimIdle(connection, stream)
-    return created !== 1 || hasClaimed
+    await this.#claimIdle(connection, stream)
   }
 
   /** Notes that the work on an entry is done. All of one turn go out together. */
@@ -94,11 +93,9 @@ export class Member {
     }
   }
 
-  /** Has idle entries of others transferred; true where there were some. */
-  async #claimIdle(connection: RedisConnection, stream: string): Promise<boolean> {
+  async #claimIdle(connection: RedisConnection, stream: string): Promise<void> {
     const { group, consumer, claimIdleMs } = this.#setup
-    let hasClaimed = false
-    for (let from = '0-0'; ;) {
+    for (let from: string | undefined = '0-0'; from !== undefined;) {
       const words = [
         'XAUTOCLAIM',
         stream,
@@ -110,10 +107,8 @@ export class Member {
         '100',
         'JUSTID',
       ]
-      const [next, ids] = answerList(await askFor(connection, stream, words))
-      hasClaimed ||= answerList(ids).length > 0
-      from = answerText(next)
-      if (from === '0-0' || from === '') return hasClaimed
+      const [next] = answerList(await askFor(connection, stream, words))
+      from = answerText(next) === '0-0' ? undefined : answerText(next)
     }
   }
 
@@ -123,7 +118,9 @@ export class Member {
     const { group } = this.#setup
     const told: Promise<unknown>[] = [this.#told]
     for (const [stream, ids] of this.#finished) {
-      for (const some of chunks(ids)) told.push(this.#tell(['XACK', stream, group, ...some]))
+      for (const some of chunks(ids)) {
+        told.push(this.#tell(['XACK', stream, group, ...some]).then(() => this.#setup.told(stream, some)))
+      }
     }
     this.#finished.clear()
     if (told.length > 1) this.#told = Promise.all(told)

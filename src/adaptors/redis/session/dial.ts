@@ -1,7 +1,13 @@
 import type { Auth, Clock, TlsSettings } from '../../../contract/index.ts'
 import { BackhaulError } from '../../../contract/index.ts'
 import { limited } from '../../shared/limited.ts'
-import { hostAndPort, openSocket, speaksTls, tlsRequired } from '../../shared/socket.ts'
+import {
+  hostAndPort,
+  openSocket,
+  refusalAfterHandshake,
+  speaksTls,
+  tlsRequired,
+} from '../../shared/socket.ts'
 import { aborted, ErrorAnswer, redisError, violation } from '../errors.ts'
 import type { RedisOptions } from '../options.ts'
 import { RedisConnection } from './connection.ts'
@@ -11,6 +17,9 @@ import type { Driver } from './driver.ts'
  * From options to a connection whose credentials the broker has accepted: HELLO with user and password, SELECT of the database, and PING,
  * which a broker that still reads its data into memory refuses. They go out together. A replica takes no writes and is passed over.
  */
+
+/** What every Redis answers, with or without a password. */
+const PING = Buffer.from('PING\r\n')
 
 /** What a link and its connections are made with. */
 export interface LinkSetup {
@@ -74,7 +83,7 @@ export async function dialPlace(
   const address = hostAndPort(host, port)
   return limited({ timeoutMs, address, signal, clock: setup.clock }, async (both) => {
     const { tls, driver, clock, options } = setup
-    const socket = await openSocket({ host, port, tls, websocket: undefined }, both)
+    const socket = await openSocket({ host, port, tls, websocket: undefined, plaintextHello: PING }, both)
     const { commandTimeoutMs, keepAliveMs } = options
     const connection = new RedisConnection({ driver, clock, commandTimeoutMs, keepAliveMs }, socket, address)
     const giveUp = () => connection.close(aborted('dial'))
@@ -91,17 +100,27 @@ export async function dialPlace(
   })
 }
 
-/** A plaintext connection that is dropped without a word may lead to a port that speaks TLS. */
-async function explained(error: unknown, place: Place, setup: LinkSetup, signal: AbortSignal) {
-  const silent = error instanceof BackhaulError && error.code === 'UNREACHABLE'
-  if (!silent || setup.tls !== undefined || signal.aborted) return error
-  const { host, port } = place
+/**
+ * A connection that is dropped before the first answer may lead to a port that speaks TLS; over TLS, the broker may not want our
+ * certificate. Another connection tells.
+ */
+async function explained(
+  error: unknown,
+  { host, port }: Place,
+  { tls }: LinkSetup,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const isSilent = error instanceof BackhaulError && error.code === 'UNREACHABLE'
+  if (!isSilent || signal.aborted) return error
+  if (tls !== undefined) {
+    return (await refusalAfterHandshake({ host, port, tls, websocket: undefined }, signal)) ?? error
+  }
   return (await speaksTls(host, port, signal)) ? tlsRequired(hostAndPort(host, port), error) : error
 }
 
 async function introduce(connection: RedisConnection, { options, auth }: LinkSetup): Promise<string> {
   const { database, clientName } = options
-  const login = auth === undefined ? [] : ['AUTH', auth.user, auth.password ?? '']
+  const login = auth === undefined ? [] : ['AUTH', auth.user || 'default', auth.password ?? '']
   const answers = await Promise.all([
     connection.ask(['HELLO', '2', ...login, 'SETNAME', clientName]),
     ...(database === 0 ? [] : [connection.ask(['SELECT', String(database)])]),
