@@ -47,7 +47,7 @@ export class Lane {
   /** A link is there. Without `keepsOrder`, one message of each ordering unit goes out at a time. */
   linkUp(keepsOrder: boolean): void {
     this.#units = keepsOrder ? undefined : new OrderingUnits()
-    this.parking.retry()
+    this.parking.linkUp(this.#clock.monotonic())
   }
 
   /** The link ended, and what was on its way has been put back. */
@@ -121,7 +121,7 @@ export class Lane {
 
   /** The broker refused the topic of a message for now. */
   refused(entry: Entry, error: BackhaulError): void {
-    this.parking.refuse(entry, error)
+    this.parking.refuse(entry, error, this.#clock.monotonic())
     this.#endTurn(entry)
   }
 

@@ -8,13 +8,15 @@ import type { Store } from './store.ts'
 /*
  * Topics that the broker refuses, for one priority class.
  *
- *   refused ── every so often, and on each new link ──▶ due ── its first message goes out ──▶ probing
+ *   refused ── every so often, and on a new link ──▶ due ── its first message goes out ──▶ probing
  *      ▲  ▲                                              ▲                                     │  │
  *      │  └────────────── refused again ─────────────────┼─────────────────────────────────────┘  │
  *      │                   nothing is known: failed ──────┘                        delivered        │
  *      └── refused again ── open ◀────────────────────────────────────────────────────────────────┘
  *
- * The end of a link puts back what it carried, which is one more way to know nothing.
+ * The end of a link puts back what it carried, which is one more way to know nothing. Some brokers end the link of whoever
+ * publishes what they refuse: a new link does not try what was refused a moment ago, or it would end like the one before, and
+ * nothing else would go out.
  *
  * While a topic is here, its newer messages go behind the parked ones. An open topic is emptied from the front like any
  * other source, and leaves when nothing of it is parked any more: so its order holds, and no other topic waits for it.
@@ -32,8 +34,12 @@ export interface ParkedTopic {
   readonly error: BackhaulError | undefined
 }
 
+/** What was refused so long ago, in milliseconds, is tried on a new link. */
+const RECENT_MS = 5000
+
 interface Topic {
   readonly name: string
+  refusedAtMs: number
   state: 'refused' | 'due' | 'probing' | 'open'
   error: BackhaulError | undefined
 }
@@ -51,7 +57,7 @@ export class Parking {
     this.#lane = lane
     this.#store = store
     for (const name of store.parkedTopics(lane)) {
-      this.#topics.set(name, { name, state: 'refused', error: undefined })
+      this.#topics.set(name, { name, refusedAtMs: -Infinity, state: 'refused', error: undefined })
     }
   }
 
@@ -79,15 +85,16 @@ export class Parking {
     }
   }
 
-  /** The broker refused the topic of a message that was on its way. */
-  refuse(entry: Entry, error: BackhaulError): void {
+  /** The broker refused, at `nowMs`, the topic of a message that was on its way. */
+  refuse(entry: Entry, error: BackhaulError, nowMs: number): void {
     const name = entry.message.topic
     let topic = this.#topics.get(name)
     if (topic === undefined) {
-      topic = { name, state: 'refused', error }
+      topic = { name, refusedAtMs: nowMs, state: 'refused', error }
       this.#topics.set(name, topic)
     }
     topic.state = 'refused'
+    topic.refusedAtMs = nowMs
     topic.error = error
     this.#ready.delete(topic)
     this.#store.park(entry)
@@ -112,10 +119,19 @@ export class Parking {
     if (topic?.state === 'probing') this.#makeDue(topic)
   }
 
+  /** A new link is there: tries the topics that were not refused a moment ago. */
+  linkUp(nowMs: number): void {
+    this.#retry(nowMs - RECENT_MS)
+  }
+
   /** Time to try every refused topic with its first message. */
   retry(): void {
+    this.#retry(Infinity)
+  }
+
+  #retry(refusedUntilMs: number): void {
     for (const topic of this.#topics.values()) {
-      if (topic.state !== 'refused') continue
+      if (topic.state !== 'refused' || topic.refusedAtMs > refusedUntilMs) continue
       this.#makeDue(topic)
       this.#endWhenEmpty(topic)
     }

@@ -133,7 +133,7 @@ test('Pump with `dropOldest` drops nothing for a message that would not fit even
 })
 
 test('Pump with `dropOldest` drops what is parked only for what would be parked too', async () => {
-  const { link, pump, ends, put, up } = setUp({
+  const { clock, link, pump, ends, put, up } = setUp({
     limits: { maxMessages: 3, maxParkedMessages: 1, policy: 'dropOldest' },
   })
   up()
@@ -145,6 +145,7 @@ test('Pump with `dropOldest` drops what is parked only for what would be parked 
   await turn()
   assert.deepEqual(ends, [['b', 'OUTBOX_FULL']])
   assert.equal(pump.account.parked, 1)
+  clock.advance(5000)
   up()
   await turn()
   link.settle('a', REFUSED_TOPIC)

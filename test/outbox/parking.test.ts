@@ -59,11 +59,12 @@ test('Pump tries the first parked message every 30 s, then sends all in order be
 })
 
 test('Pump tries a parked topic at once on a new link', async () => {
-  const { link, pump, put, up } = setUp()
+  const { clock, link, pump, put, up } = setUp()
   up()
   put('a@s', 'b@s')
   await turn()
   link.settleAll(REFUSED_TOPIC)
+  clock.advance(5000)
   pump.linkDown()
   up()
   await turn()
@@ -73,6 +74,31 @@ test('Pump tries a parked topic at once on a new link', async () => {
   up()
   await turn()
   assert.deepEqual(link.inFlight, ['a'], 'a try that the link took with it is made again')
+})
+
+test('Pump lets the others go on over a broker that ends the link at each refusal', async () => {
+  const { clock, link, pump, put, up } = setUp()
+  const refuseAndEnd = () => {
+    link.settle('a', REFUSED_TOPIC)
+    pump.linkDown()
+    link.open.length = 0
+    clock.advance(300)
+    up()
+  }
+  up()
+  put('a@s', 'b@s')
+  await turn()
+  refuseAndEnd()
+  for (let round = 0; round < 3; round += 1) {
+    put(`x${round}@t`)
+    await turn()
+    assert.deepEqual(link.inFlight, [`x${round}`])
+    link.settle(`x${round}`)
+    clock.advance(30_000)
+    await turn()
+    assert.deepEqual(link.inFlight, ['a'], 'it is tried when its time has come')
+    refuseAndEnd()
+  }
 })
 
 test('Pump puts a message that failed before a parked one of its topic', async () => {
@@ -145,11 +171,12 @@ test('Pump tells of parked topics and of what is sent again on its diagnostics c
   const names = ['backhaul:outbox:parked', 'backhaul:outbox:resent']
   for (const name of names) subscribe(name, listen)
   context.after(() => names.forEach((name) => unsubscribe(name, listen)))
-  const { link, pump, put, up } = setUp()
+  const { clock, link, pump, put, up } = setUp()
   up()
   put('a@s', 'b@u')
   await turn()
   link.settle('a', REFUSED_TOPIC)
+  clock.advance(5000)
   pump.linkDown()
   up()
   await turn()
