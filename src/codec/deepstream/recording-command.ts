@@ -20,7 +20,7 @@ export interface RecordingCommand {
  */
 export function readRecordingCommand(payload: Uint8Array | string): RecordingCommand {
   const message = parse(payload)
-  const command = message['command'] ?? 'start-recording'
+  const command = Object.hasOwn(message, 'command') ? message['command'] : 'start-recording'
   if (command !== 'start-recording' && command !== 'stop-recording') {
     throw invalid('"command" must be "start-recording" or "stop-recording"')
   }

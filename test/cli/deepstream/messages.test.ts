@@ -7,50 +7,15 @@ import { after, before, describe, test } from 'node:test'
 
 import { connect } from '../../../src/index.ts'
 import { deferred } from '../../../src/kit/deferred.ts'
-import { startKafka, startMosquitto, withoutKafka } from '../../brokers/index.ts'
-import { asYaml, folderOf, LIB } from '../../config/deepstream/files.ts'
+import { asYaml, folderOf } from '../../config/deepstream/files.ts'
 import { FakeProcess } from '../fake-io.ts'
 import type { Test5Config } from './configs.ts'
 import { CONFIGS, PROPERTIES } from './configs.ts'
+import type { Site } from './sites.ts'
+import { SITES } from './sites.ts'
 
 // What a configuration of DeepStream's applications brings to a real broker, in both grammars: topic, key and bytes, message by
 // message, in the order of each topic. UPDATE_GOLDEN=1 writes the golden files anew: read every line of the difference then.
-
-interface Site {
-  readonly library: string
-  readonly connection: string
-  readonly url: string
-  /** Topics are made where the broker wants that. */
-  readonly create: (topic: string) => Promise<void>
-  readonly stop: () => Promise<void>
-}
-
-const SITES: readonly (readonly [name: string, skip: string | false, start: () => Promise<Site>])[] = [
-  ['Mosquitto', false, mosquitto],
-  ['Kafka', withoutKafka(), kafka],
-]
-
-async function mosquitto(): Promise<Site> {
-  const broker = await startMosquitto()
-  return {
-    library: `${LIB}/libnvds_mqtt_proto.so`,
-    connection: `127.0.0.1;${broker.port('plain')}`,
-    url: broker.url('plain'),
-    create: () => Promise.resolve(),
-    stop: () => broker.stop(),
-  }
-}
-
-async function kafka(): Promise<Site> {
-  const broker = await startKafka()
-  return {
-    library: `${LIB}/libnvds_kafka_proto.so`,
-    connection: `127.0.0.1;${broker.port('plain')}`,
-    url: broker.url('plain'),
-    create: (topic) => broker.admin.createTopic(topic),
-    stop: () => broker.stop(),
-  }
-}
 
 for (const [name, skip, start] of SITES) {
   describe(`messages of DeepStream's configurations at a real ${name}`, { skip }, () => {

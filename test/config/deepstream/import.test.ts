@@ -124,7 +124,7 @@ test('lintConfig() turns a key file of DeepStream into connections, routes and c
   assert.deepEqual(config?.inputs['detections']?.type, 'stdin')
 })
 
-test('lintConfig() reads the same in YAML', async (t) => {
+test('B10: lintConfig() reads the same in YAML', async (t) => {
   const { config, problems, folder } = await lint(t, 'test5.yml', {
     'test5.yml': asYaml(TXT).replaceAll('properties.txt', 'properties.yml'),
     'properties.yml': asYaml(PROPERTIES_FILE),
@@ -287,7 +287,7 @@ for (const [what, text, line] of PROBLEMS) {
   })
 }
 
-test('lintConfig() does not read a group that is not enabled', async (t) => {
+test('B10: lintConfig() does not read a group that is not enabled', async (t) => {
   const { lines } = await lint(t, 't.txt', {
     't.txt': `${sink('topic=t\nmsg-conv-payload-type=1')}\n[sink1]\nenable=0\nmsg-brokr=1\n[message-consumer0]\nfoo=1`,
   })
