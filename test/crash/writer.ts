@@ -1,13 +1,18 @@
+import { once } from 'node:events'
 import process from 'node:process'
 
 import { connect } from '../../src/client/index.ts'
 
 // A process to be killed: it sends numbered messages through a durable outbox, and tells each that was accepted, by its number,
-// on stdout. Arguments: address, folder, first number, fsync, `send` or `drain`.
+// on stdout. It loads everything, and begins with the first line on stdin: so the next one stands ready while one is killed.
+// Arguments: address, folder, first number, fsync, `send` or `drain`.
 
 const [url = '', folder = '', first = '0', fsync = 'always', mode = 'send'] = process.argv.slice(2)
 if (fsync !== 'always' && fsync !== 'interval' && fsync !== 'never') throw new Error(`no such mode: ${fsync}`)
 
+await import('../../src/adaptors/mqtt/index.ts')
+await once(process.stdin, 'data')
+process.stdin.destroy()
 const client = await connect(url, { outbox: { path: folder, fsync, minFreeBytes: 0 } })
 process.stdout.write(`open ${client.account.pending}\n`)
 

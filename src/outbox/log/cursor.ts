@@ -6,7 +6,8 @@ import type { Disk, DiskFile } from './disk.ts'
 import type { LogName } from './format.ts'
 import { LOG_NAMES } from './format.ts'
 import { RangeSet } from './range-set.ts'
-import type { LogEnd, SegmentLog } from './segment-log.ts'
+import type { SegmentLog } from './segment-log.ts'
+import type { LogEnd } from './segment.ts'
 
 /*
  * The cursor tells what is over in each log, where the safe part of each ended when it was written, and how many messages came to which

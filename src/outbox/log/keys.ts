@@ -1,7 +1,7 @@
 import { BackhaulError } from '../../contract/index.ts'
 import { keyIdOf } from './cipher.ts'
 import { ENCRYPTED, FRAME_HEADER_BYTES, parseSegmentFile, SEGMENT_HEADER_BYTES } from './format.ts'
-import type { LogContext } from './segment-log.ts'
+import type { LogContext } from './segment.ts'
 
 /**
  * Checks that the key of every encrypted segment is there: a segment has one key, that of the process that wrote it.

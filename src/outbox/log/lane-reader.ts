@@ -8,7 +8,8 @@ import type { Frame } from './format.ts'
 import { ENCRYPTED, SEGMENT_HEADER_BYTES } from './format.ts'
 import { decodeRecord } from './record.ts'
 import { FrameScanner } from './scanner.ts'
-import type { LogContext, Segment, SegmentLog } from './segment-log.ts'
+import type { SegmentLog } from './segment-log.ts'
+import type { LogContext, Segment } from './segment.ts'
 import { authenticatedHeader } from './staging.ts'
 
 /*

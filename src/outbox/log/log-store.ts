@@ -69,8 +69,7 @@ export class LogStore implements Store {
    */
   async begin(): Promise<void> {
     try {
-      await this.#saveCursor()
-      await this.#saveCursor()
+      await this.#committer.begin()
     } catch (error) {
       if (diskError(error).code !== 'OUTBOX_FULL') throw error
       this.#committer.touch()
@@ -125,7 +124,7 @@ export class LogStore implements Store {
     if (isUlid(message.id) && (this.#lastId === undefined || message.id > this.#lastId)) {
       this.#lastId = message.id
     }
-    this.#committer.request()
+    this.#committer.request(bytes)
   }
 
   /** One promise for all that is not safe yet. */
@@ -165,7 +164,7 @@ export class LogStore implements Store {
   /** Moves an entry that was taken to the side log. */
   park(entry: Entry): void {
     this.#parked.park(entry)
-    this.#committer.request()
+    this.#committer.request(entry.bytes)
   }
 
   /** The topics with something parked in a lane. */
@@ -244,15 +243,25 @@ export class LogStore implements Store {
   #work(): CommitWork {
     return {
       isStaged: () => this.#logs.some(({ isStaged }) => isStaged),
-      commit: () => this.#commit(),
+      write: () => forEach(this.#logs, (log) => log.write()),
+      makeSafe: () => this.#makeSafe(() => forEach(this.#logs, (log) => log.makeSafe())),
+      recover: () => this.#makeSafe(() => forEach(this.#logs, (log) => log.recover())),
       saveCursor: () => this.#saveCursor(),
       changed: () => this.#events?.changed(),
       troubled: (error) => this.#troubled(error),
     }
   }
 
-  async #commit(): Promise<void> {
-    const results = await Promise.allSettled(this.#logs.map((log) => log.commit()))
+  async #makeSafe(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } finally {
+      this.#offerSafe()
+    }
+  }
+
+  /** What became safe may be taken. */
+  #offerSafe(): void {
     if (this.#deferrals.settle()) this.#committer.touch()
     let kept = 0
     for (const entry of this.#unsafe) {
@@ -266,8 +275,6 @@ export class LogStore implements Store {
     }
     this.#unsafe.length = kept
     this.#committer.touch()
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
   }
 
   async #saveCursor(): Promise<void> {
@@ -299,7 +306,7 @@ export class LogStore implements Store {
       this.#space.look()
     }
     await this.#parked.compact()
-    if (parkedLog.isStaged) this.#committer.request()
+    if (parkedLog.isStaged) this.#committer.request(0)
     dead.trim()
     if (more) this.#committer.touch()
   }
@@ -319,7 +326,7 @@ export class LogStore implements Store {
     const parkedAt = this.#parked.forget(entry)
     const from = parkedAt === undefined ? lanes[entry.lane] : parkedLog
     this.#deferrals.add(dead.log, place, from, parkedAt ?? entry.sequence, entry.bytes)
-    this.#committer.request()
+    this.#committer.request(entry.bytes)
   }
 
   #lost(lane: LaneIndex, messages: number, bytes: number, entry: Entry | undefined): void {
@@ -347,6 +354,13 @@ export class LogStore implements Store {
     this.#problem = error
     tellDisk(error)
     this.#events?.changed()
+  }
+}
+
+/** All of them, even where one fails; then the first error. */
+async function forEach(logs: readonly SegmentLog[], work: (log: SegmentLog) => Promise<void>): Promise<void> {
+  for (const result of await Promise.allSettled(logs.map((log) => work(log)))) {
+    if (result.status === 'rejected') throw result.reason
   }
 }
 

@@ -15,8 +15,8 @@ import { eachRecord, ParkedLog } from './parked-log.ts'
 import type { LogStoreOptions, LogStoreParts } from './parts.ts'
 import { recoverLog } from './recovery.ts'
 import { FrameScanner } from './scanner.ts'
-import type { LogContext } from './segment-log.ts'
 import { SegmentLog } from './segment-log.ts'
+import type { LogContext } from './segment.ts'
 
 /**
  * Opens the store in a folder, which is made where it is missing, and takes up what is in it.

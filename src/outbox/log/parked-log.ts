@@ -8,7 +8,8 @@ import { openBody, standIn } from './lane-reader.ts'
 import type { LogRecord, Origin } from './record.ts'
 import { decodeRecord } from './record.ts'
 import { FrameScanner } from './scanner.ts'
-import type { LogContext, Segment, SegmentLog } from './segment-log.ts'
+import type { SegmentLog } from './segment-log.ts'
+import type { LogContext, Segment } from './segment.ts'
 
 /*
  * Parked messages lie in a side log of their own, so that the lanes' segments can go. In memory there is a small item for each, by

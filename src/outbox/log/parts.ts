@@ -5,7 +5,8 @@ import type { DeadLog } from './dead-log.ts'
 import type { Disk } from './disk.ts'
 import type { Lock } from './lock.ts'
 import type { ParkedHooks, ParkedLog } from './parked-log.ts'
-import type { Fsync, LogContext, SegmentLog } from './segment-log.ts'
+import type { SegmentLog } from './segment-log.ts'
+import type { Fsync, LogContext } from './segment.ts'
 
 /** How a log store is opened. */
 export interface LogStoreOptions {

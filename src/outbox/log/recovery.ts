@@ -4,7 +4,7 @@ import type { Frame, LogName, SegmentName } from './format.ts'
 import { decodeSegmentHeader, FORMAT_VERSION, parseSegmentFile, SEGMENT_HEADER_BYTES } from './format.ts'
 import { RangeSet } from './range-set.ts'
 import { FrameScanner } from './scanner.ts'
-import type { LogContext, LogState, Segment } from './segment-log.ts'
+import type { LogContext, LogState, Segment } from './segment.ts'
 
 /*
  * How a log is opened: the cursor tells what is over and where the safe part ended; from there on the segments are read to their

@@ -1,87 +1,20 @@
 import { randomBytes } from 'node:crypto'
 
-import type { Clock, Message } from '../../contract/index.ts'
-import type { FrameCipher } from './cipher.ts'
-import type { Disk, DiskFile } from './disk.ts'
+import type { Message } from '../../contract/index.ts'
+import type { DiskFile } from './disk.ts'
 import type { LogName } from './format.ts'
 import { encodeSegmentHeader, sealFrame, SEGMENT_HEADER_BYTES, segmentFile } from './format.ts'
 import type { RangeSet } from './range-set.ts'
 import type { RecordExtras } from './record.ts'
+import type { LogContext, LogEnd, LogState, Segment } from './segment.ts'
 import type { StagedFrame } from './staging.ts'
 import { Staging } from './staging.ts'
-
-/** When what was written is made safe: before it is reported, every so often, or when the system likes. */
-export type Fsync = 'always' | 'interval' | 'never'
-
-/** What all logs of a store share. */
-export interface LogContext {
-  /** The disk. */
-  readonly disk: Disk
-  /** The folder of the store. */
-  readonly folder: string
-  /** Time. */
-  readonly clock: Clock
-  /** When writes are made safe. */
-  readonly fsync: Fsync
-  /** A segment ends at about this size. */
-  readonly segmentBytes: number
-  /** Encrypts and decrypts frames. */
-  readonly cipher: FrameCipher | undefined
-}
-
-/** One file of a log. */
-export interface Segment {
-  /** Its file. */
-  readonly path: string
-  /** Its place among the segments. */
-  readonly serial: number
-  /** What its frames carry. */
-  readonly nonce: number
-  /** Its first sequence. */
-  readonly first: number
-  /** Payload bytes of the log before it; `undefined` when its header was damaged. */
-  readonly bytesBefore: number | undefined
-  /** Up to here it may be read. */
-  size: number
-  /** Where some of its frames lie, in order, for those written by this process. */
-  readonly index: { readonly first: number; readonly position: number }[]
-}
-
-/** How a log stands when it is opened. */
-export interface LogState {
-  /** Its segments, in order. */
-  readonly segments: Segment[]
-  /** The number that the next segment gets. */
-  readonly nextSerial: number
-  /** The sequence that the next record gets. */
-  readonly next: number
-  /** Payload bytes of the log so far. */
-  readonly bytes: number
-  /** What is over. */
-  readonly acked: RangeSet
-  /** Payload bytes of what is not over. */
-  readonly pendingBytes: number
-}
-
-/** Where the safe part of a log ends. */
-export interface LogEnd {
-  /** The sequence behind the last safe record. */
-  readonly next: number
-  /** The segment that it ends in; 0 for none. */
-  readonly serial: number
-  /** Where in it. */
-  readonly position: number
-  /** Payload bytes of the log up to there. */
-  readonly bytes: number
-  /** Payload bytes of what is safe and not over. */
-  readonly pendingBytes: number
-}
 
 const INDEX_STEP_BYTES = 256 * 1024
 
 /**
  * One append-only log: records go in at the end, are over in any order, and segments whose records are all over are
- * removed. `commit()`, `sync()` and `reclaim()` are called by one owner, one at a time.
+ * removed. `write()` and `makeSafe()` run side by side; `sync()`, `reclaim()` and `recover()` are called by their owner while neither runs.
  */
 export class SegmentLog {
   /** Its name. */
@@ -103,8 +36,16 @@ export class SegmentLog {
   #written = 0
   /** The last sequence that was written. */
   #writtenTo = 0
-  #unsafe: StagedFrame[] = []
+  #toWrite: StagedFrame[] = []
+  /** What was written and is not safe. */
+  #toSync: StagedFrame[] = []
+  /** Where that ends, in each segment. */
+  #ends = new Map<Segment, number>()
+  /** Whether the file has bytes that no sync has seen. */
   #dirty = false
+  #syncing: Promise<void> | undefined
+  /** Why the file is not trusted. */
+  #failure: unknown
 
   /** Goes on from a state. Nothing is written before the first record. */
   constructor(name: LogName, context: LogContext, state: LogState) {
@@ -138,7 +79,7 @@ export class SegmentLog {
 
   /** Whether something waits to be written. */
   get isStaged(): boolean {
-    return !this.#staging.isEmpty || this.#unsafe.length > 0
+    return !this.#staging.isEmpty || this.#toWrite.length > 0
   }
 
   /** Bytes in files. */
@@ -202,40 +143,82 @@ export class SegmentLog {
   }
 
   /**
-   * Writes what is staged, and makes it safe where that is asked for. When it fails, the same records are written again by the
-   * next call, into a new segment: the one that failed is not trusted any more.
+   * Writes what is staged. It runs beside `makeSafe()`, and not beside itself. A file that failed is not trusted any more: what was
+   * not safe in it is written again after `recover()`, into a new one.
    */
-  async commit(): Promise<void> {
-    const frames = [...this.#unsafe, ...this.#staging.take()]
-    const last = frames.at(-1)
-    if (last === undefined) return
-    this.#unsafe = frames
-    const ends = new Map<Segment, number>()
+  async write(): Promise<void> {
+    const frames = this.#toWrite.concat(this.#staging.take())
+    if (frames.length === 0) return
+    this.#toWrite = []
     try {
-      await this.#write(frames, ends)
-      if (this.#context.fsync === 'always') await this.sync()
+      await this.#write(frames)
     } catch (error) {
-      await this.#abandon()
+      this.#toWrite = frames
+      this.#failure ??= error
       throw error
     }
-    this.#unsafe = []
+    for (const frame of frames) this.#toSync.push(frame)
+  }
+
+  /** Makes safe what had been written when it was called. It runs beside `write()`, and not beside itself. */
+  async makeSafe(): Promise<void> {
+    const frames = this.#toSync
+    const last = frames.at(-1)
+    if (last === undefined) return
+    const ends = this.#ends
+    this.#toSync = []
+    this.#ends = new Map()
+    try {
+      if (this.#context.fsync === 'always') await this.sync()
+    } catch (error) {
+      this.#toSync = [...frames, ...this.#toSync]
+      throw error
+    }
     for (const [segment, end] of ends) segment.size = end
     this.#safe = last.last
-    this.#safeBytes = this.#staging.stagedFrom
+    this.#safeBytes = last.bytesAfter
     this.#staging.release(frames)
+  }
+
+  /** Writes what is staged, and makes it safe. */
+  async commit(): Promise<void> {
+    await this.write()
+    await this.makeSafe()
+  }
+
+  /** After a failure, while nothing runs: what was not safe in the file that failed is staged again. Without one the rest is made safe. */
+  async recover(): Promise<void> {
+    if (this.#failure === undefined) {
+      await this.makeSafe()
+      return
+    }
+    this.#failure = undefined
+    this.#toWrite = [...this.#toSync, ...this.#toWrite]
+    this.#toSync = []
+    this.#ends.clear()
+    await this.#abandon()
   }
 
   /** Makes what was written safe. A failure ends the segment: what was not safe in it may be lost. */
   async sync(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing
+    if (this.#failure !== undefined) throw this.#failure
     if (!this.#dirty || this.#file === undefined) return
+    this.#syncing = this.#syncFile(this.#file)
+    await this.#syncing
+  }
+
+  async #syncFile(file: DiskFile): Promise<void> {
     this.#dirty = false
     const written = this.#writtenTo
     try {
-      await this.#file.sync()
+      await file.sync()
       this.#synced = written
     } catch (error) {
-      await this.#abandon()
+      this.#failure ??= error
       throw error
+    } finally {
+      this.#syncing = undefined
     }
   }
 
@@ -257,7 +240,8 @@ export class SegmentLog {
         continue
       }
       await this.#context.disk.remove(segment.path)
-      this.segments.splice(this.segments.indexOf(segment), 1)
+      const index = this.segments.indexOf(segment)
+      if (index >= 0) this.segments.splice(index, 1)
       removed = true
     }
     return { removed, more }
@@ -270,8 +254,9 @@ export class SegmentLog {
     await file?.close()
   }
 
-  async #write(frames: readonly StagedFrame[], ends: Map<Segment, number>): Promise<void> {
+  async #write(frames: readonly StagedFrame[]): Promise<void> {
     let group: StagedFrame[] = []
+    let groups: Promise<void>[] = []
     let bytes = 0
     for (const frame of frames) {
       const length = frame.end - frame.start
@@ -279,35 +264,49 @@ export class SegmentLog {
       const begins = this.#written + bytes > SEGMENT_HEADER_BYTES
       const isFull = begins && this.#written + bytes + length > this.#context.segmentBytes
       if (before !== undefined && (isFull || before.chunk !== frame.chunk || before.end !== frame.start)) {
-        await this.#writeGroup(group, ends)
+        groups.push(this.#writeGroup(group))
         group = []
         bytes = 0
       }
-      if (isFull || this.#file === undefined) await this.#begin(frame)
+      if (isFull || this.#file === undefined) {
+        await this.#finish(groups, before?.last)
+        groups = []
+        await this.#begin(frame)
+      }
       group.push(frame)
       bytes += length
     }
-    await this.#writeGroup(group, ends)
+    groups.push(this.#writeGroup(group))
+    await this.#finish(groups, frames.at(-1)?.last)
   }
 
-  async #writeGroup(group: readonly StagedFrame[], ends: Map<Segment, number>): Promise<void> {
+  /** All of them are over, whatever became of them: their buffers may be used again. */
+  async #finish(groups: readonly Promise<void>[], last: number | undefined): Promise<void> {
+    for (const result of await Promise.allSettled(groups)) {
+      if (result.status === 'rejected') throw result.reason
+    }
+    if (last === undefined) return
+    this.#dirty = true
+    this.#writtenTo = last
+  }
+
+  async #writeGroup(group: readonly StagedFrame[]): Promise<void> {
     const [first] = group
     const last = group.at(-1)
     const segment = this.segments.at(-1)
     if (first === undefined || last === undefined || segment === undefined) return
     const { bytes } = first.chunk
     const nowMs = this.#context.clock.now()
+    const position = this.#written
     for (const { start, end, first: sequence } of group) {
       sealFrame(bytes, start, end, segment.nonce, this.#synced, nowMs)
-      const position = this.#written + (start - first.start)
+      const at = position + (start - first.start)
       const indexed = segment.index.at(-1)?.position ?? -Infinity
-      if (position - indexed >= INDEX_STEP_BYTES) segment.index.push({ first: sequence, position })
+      if (at - indexed >= INDEX_STEP_BYTES) segment.index.push({ first: sequence, position: at })
     }
-    this.#dirty = true
-    await this.#file?.write(bytes.subarray(first.start, last.end), this.#written)
     this.#written += last.end - first.start
-    this.#writtenTo = last.last
-    ends.set(segment, this.#written)
+    this.#ends.set(segment, this.#written)
+    await this.#file?.write(bytes.subarray(first.start, last.end), position)
   }
 
   async #begin(frame: StagedFrame): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Timer } from '../../contract/index.ts'
-import type { LogContext } from './segment-log.ts'
+import type { LogContext } from './segment.ts'
 
 const LOOK_MS = 1000
 

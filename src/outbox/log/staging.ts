@@ -26,6 +26,8 @@ export interface StagedFrame {
   readonly last: number
   /** Payload bytes of the log before it. */
   readonly bytesBefore: number
+  /** Payload bytes of the log with it. */
+  readonly bytesAfter: number
 }
 
 const CHUNK_BYTES = 256 * 1024
@@ -67,11 +69,6 @@ export class Staging {
   /** Payload bytes of the log, with what is staged. */
   get bytes(): number {
     return this.#bytes
-  }
-
-  /** Payload bytes of the log before what is staged now. */
-  get stagedFrom(): number {
-    return this.#frames[0]?.bytesBefore ?? (this.#count > 0 ? this.#bytesBefore : this.#bytes)
   }
 
   /** Adds the record of a message. Its bytes are copied. */
@@ -139,7 +136,8 @@ export class Staging {
     encodeFrameHeader(bytes, start, end, { count, flags, first, bytesBefore, payloadBytes })
     this.#cipher?.seal(bytes, authenticated(bytes, start), start + FRAME_HEADER_BYTES, end)
     this.#chunk.open += 1
-    this.#frames.push({ chunk: this.#chunk, start, end, first, last: first + count - 1, bytesBefore })
+    const last = first + count - 1
+    this.#frames.push({ chunk: this.#chunk, start, end, first, last, bytesBefore, bytesAfter: this.#bytes })
     this.#count = 0
   }
 }

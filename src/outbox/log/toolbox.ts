@@ -13,7 +13,7 @@ import type { LogStoreParts } from './parts.ts'
 import type { LogRecord } from './record.ts'
 import { recoverLog } from './recovery.ts'
 import { FrameScanner } from './scanner.ts'
-import type { LogContext, LogState, Segment } from './segment-log.ts'
+import type { LogContext, LogState, Segment } from './segment.ts'
 
 /** How one log of a store is. */
 export interface LogReport {

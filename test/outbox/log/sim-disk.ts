@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 import type { Disk, DiskFile } from '../../../src/outbox/log/disk.ts'
 
 const SECTOR = 512
@@ -34,6 +36,8 @@ export class SimDisk implements Disk {
   capacity = Infinity
   /** Every change fails with `EROFS`. */
   isReadOnly = false
+  /** So many turns of the event loop a sync takes: other calls come and go meanwhile, and it says nothing of them. */
+  syncTurns = 0
   /** Taken off one by one, as the calls come. */
   readonly faults: Fault[] = []
   /** Calls of `sync()` and `syncFolder()` that succeeded. */
@@ -166,17 +170,19 @@ export class SimDisk implements Disk {
         if (over > 0) throw failure('ENOSPC')
       },
       sync: async () => {
-        const { unsafe } = inode
+        const writes = inode.unsafe.length
         try {
           await this.#enter('sync')
+          for (let n = 0; n < this.syncTurns; n += 1) await turn()
           this.#mustBeThere()
+          if (!this.hasPower) throw failure('EIO')
         } catch (error) {
           // the system gives the pages up: a later success says nothing about them
-          if (this.hasPower) inode.unsafe = inode.unsafe.slice(unsafe.length)
+          if (this.hasPower) inode.unsafe = inode.unsafe.slice(writes)
           throw error
         }
-        if (inode.unsafe.length > 0) inode.safe = applied(inode.safe, inode.unsafe)
-        inode.unsafe = []
+        if (writes > 0) inode.safe = applied(inode.safe, inode.unsafe.slice(0, writes))
+        inode.unsafe = inode.unsafe.slice(writes)
         this.syncs += 1
       },
       close: async () => {
