@@ -12,7 +12,7 @@ import { runBacklog } from './backlog.ts'
 
 // Outages of real brokers, through the public API and a durable outbox: what is lost, and how soon it flows again. What it
 // measures and how to read it: docs/benchmarks.md.
-// Run: node build/bench/outage/main.js [--quick] [--only kafka] [--folder FOLDER]
+// Run: node build/bench/outage/main.js [--quick] [--only "kafka backlog"] [--folder FOLDER]
 
 const { values: flags } = parseArgs({
   options: {
@@ -29,6 +29,11 @@ const DRAIN_RATE = 10_000
 const ALARM_P99_MS = 2000
 
 let failures = 0
+
+/** `--only kafka`, or `--only "kafka frozen"`; whole words. */
+function isWanted(row: string, part: string): boolean {
+  return flags.only === '' || `${row} ${part} `.startsWith(`${flags.only} `)
+}
 
 function say(row: string, what: string, good: boolean, figures: string): void {
   if (!good) failures += 1
@@ -85,14 +90,17 @@ async function backlog(name: string, site: OutageSite): Promise<void> {
 
 console.log(`${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}`)
 for (const row of OUTAGE_ROWS) {
-  if (!row.name.startsWith(flags.only)) continue
+  const parts = [...row.faults, 'backlog' as const].filter((part) => isWanted(row.name, part))
+  if (parts.length === 0) continue
   const reason = row.skip()
   if (reason !== false) {
     console.log(`skipped ${row.name}: ${reason}`)
     continue
   }
   await using site = await row.start(false)
-  for (const fault of row.faults) await outage(row.name, site, fault)
-  await backlog(row.name, site)
+  for (const part of parts) {
+    if (part === 'backlog') await backlog(row.name, site)
+    else await outage(row.name, site, part)
+  }
 }
 process.exitCode = failures > 0 ? 1 : 0
