@@ -47,7 +47,7 @@ export function kafkaAdmin(...addresses: readonly string[]): KafkaAdmin {
     async createTopic(name, { partitions = 1, replicas = 1, configs = {} } = {}) {
       const admin = await connect()
       const pairs = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
-      await admin.createTopics({ topics: [name], partitions, replicas, configs: pairs })
+      await whileFenced(() => admin.createTopics({ topics: [name], partitions, replicas, configs: pairs }))
       await untilKnown(admin, name, partitions)
     },
     async allow(user, ...rights) {
@@ -134,6 +134,19 @@ async function aclsOf(user: string, rights: readonly KafkaRight[]) {
       permissionType: AclPermissionTypes.ALLOW,
     }
   })
+}
+
+/** On a machine that is busy a broker may be late with its heartbeat; for a moment it counts as away then. */
+async function whileFenced<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      const reasons = error instanceof AggregateError ? error.errors.map(String).join() : String(error)
+      if (tries > 100 || !/replication factor/i.test(reasons)) throw error
+    }
+    await setTimeout(50)
+  }
 }
 
 /** The broker hears of a new topic from the controller a moment later. */

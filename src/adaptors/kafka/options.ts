@@ -77,6 +77,12 @@ export const kafkaOptionsSchema = z.strictObject({
     .max(249)
     .optional()
     .describe('Name of this member within its groups: it keeps its partitions over a restart'),
+  rebalance: z
+    .enum(['cooperative', 'eager'])
+    .default('cooperative')
+    .describe(
+      'How partitions change hands when a group changes. cooperative: only those that move pause, where all members know that; eager: all pause',
+    ),
   sessionTimeoutMs: timeout(45_000).describe('How long a group waits for a silent member'),
   heartbeatIntervalMs: timeout(3000).describe('How often a member of a group shows that it lives'),
   rebalanceTimeoutMs: timeout(60_000).describe('How long members may take to meet when a group changes'),

@@ -39,7 +39,4 @@ describe('kafka conforms', { skip }, () => {
   for (const [name, way] of Object.entries(WAYS)) {
     describe(name, () => conformance(kafkaHarness(started, way), test, modeOf(way)))
   }
-  describe('over mutual TLS while things fail', () => {
-    conformance(kafkaHarness(started, { listener: 'mutual' }), test, 'outage')
-  })
 })

@@ -13,8 +13,8 @@ const QUICK = { heartbeatIntervalMs: 100, commitIntervalMs: 20, metadataRefreshM
 export function groupTests(started: () => KafkaBroker): void {
   const open = (options: Readonly<Record<string, unknown>> = {}): Promise<Client> =>
     connect(started().url('plain'), { options: { ...QUICK, start: 'earliest', ...options } })
-  const until = async (what: string, holds: () => boolean) => {
-    for (let tries = 0; !holds(); tries += 1) {
+  const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
+    for (let tries = 0; !(await holds()); tries += 1) {
       assert.ok(tries < 2000, `${what} did not happen`)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
@@ -74,6 +74,78 @@ export function groupTests(started: () => KafkaBroker): void {
     assert.deepEqual(faults, [])
     assert.ok(repeats < next / 5, `${repeats} of ${next} came twice`)
     await Promise.all([...members, sender].map((client) => client.close()))
+  })
+
+  test('a cooperative group: what a member has is handed out while another one joins', async () => {
+    const broker = started()
+    const { admin, pki } = broker
+    await admin.createTopic('g.cooperative', { partitions: 6 })
+    await admin.allow(
+      'g-edge',
+      'read topic g.cooperative',
+      'write topic g.cooperative',
+      'read group g.cooperative',
+    )
+    const events: string[] = []
+    const join = async (name: string) => {
+      // all but one go around the proxy
+      const tls = name === 'late' ? undefined : { ca: pki.ca, ...(await pki.client('g-edge')) }
+      const address = broker.url(tls === undefined ? 'plain' : 'mutual')
+      const options = { ...QUICK, start: 'earliest', sessionTimeoutMs: 30_000 }
+      const client = await connect(address, { options, ...(tls !== undefined && { tls }) })
+      const take = (delivery: Delivery) => void events.push(`${name} ${text(delivery)}`)
+      await client.subscribe('g.cooperative', take, { group: 'g.cooperative' })
+      return client
+    }
+    const send = (mark: string) => {
+      const keys = Array.from({ length: 60 }, (_, index) => `k${index}`)
+      return first.sendMany(keys.map((key) => ({ topic: 'g.cooperative', key, payload: `${mark} ${key}` })))
+    }
+    const has = (start: string) => events.some((event) => event.startsWith(start))
+    const first = await join('first')
+    const late = await join('late')
+    await until('two share', async () => {
+      await send('0')
+      return has('first 0') && has('late 0')
+    })
+    // it does not hear that the group changes, so that the change does not come to its end
+    broker.proxy('plain').freeze(true)
+    const joining = join('third')
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      await send('1')
+      await until('the first goes on', () => has('first 1'))
+    } finally {
+      broker.proxy('plain').freeze(false)
+    }
+    const third = await joining
+    await until('the third has a part', async () => {
+      await send('2')
+      return has('third 2')
+    })
+    await until('all of it', () => new Set(events.map((event) => event.replace(/^\w+ /, ''))).size === 180)
+    await Promise.all([first, late, third].map((client) => client.close()))
+  })
+
+  test('a member that knows only the eager way is shared with', async () => {
+    await started().admin.createTopic('g.mixed', { partitions: 4 })
+    const lists: string[][] = [[], [], []]
+    const join = async (into: string[], rebalance: string) => {
+      const client = await open({ rebalance })
+      await client.subscribe('g.mixed', (delivery) => void into.push(text(delivery)), { group: 'g.mixed' })
+      return client
+    }
+    const clients = [await join(lists[0] ?? [], 'cooperative'), await join(lists[1] ?? [], 'cooperative')]
+    clients.push(await join(lists[2] ?? [], 'eager'))
+    const messages = Array.from({ length: 80 }, (_, index) => ({
+      topic: 'g.mixed',
+      key: `k${index}`,
+      payload: String(index),
+    }))
+    await clients[0]?.sendMany(messages)
+    await until('all of it', () => new Set(lists.flat()).size === 80)
+    await until('each has a part', () => lists.every((list) => list.length > 0))
+    await Promise.all(clients.map((client) => client.close()))
   })
 
   test('a member with a name of its own takes its place again, and the others keep theirs', async () => {

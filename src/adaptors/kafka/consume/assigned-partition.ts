@@ -16,6 +16,10 @@ export class AssignedPartition {
   position: number
   /** False once it was taken from us: what is still in work for it does not count. */
   active = true
+  /** True while it is being given up: nothing more of it is handed out, and what is in work still counts. */
+  leaving = false
+  /** How many of its messages are handed out and unfinished. */
+  inWork = 0
   /** The offset behind the last message, as the broker last said; -1 until it has. */
   end = -1
   /** The offset that may be confirmed: everything before it is finished. */

@@ -155,7 +155,7 @@ export class Fetcher {
   #wanted(leader: number, all: boolean): Map<AssignedPartition, number> {
     const wanted = new Map<AssignedPartition, number>()
     for (const partition of this.partitions.values()) {
-      if (partition.leader !== leader || (!all && partition.open >= MAX_OPEN)) continue
+      if (partition.leader !== leader || partition.leaving || (!all && partition.open >= MAX_OPEN)) continue
       wanted.set(partition, partition.position)
     }
     return wanted

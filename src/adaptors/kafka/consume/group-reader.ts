@@ -21,6 +21,11 @@ import { lookUpTopics, refreshMs, shapeOf } from './subscribed-topics.ts'
  *        ▲                                                                                              │
  *        └── rest: hand out nothing, let work finish for a while, confirm ◀── the group changes ────────┘
  *
+ * In a cooperative group nobody rests: what was ours is handed out while the group changes. What is to move is given up after that (its
+ * work finishes, and is confirmed), and we join again, so that another can have it.
+ *
+ * Nothing is confirmed while we join: the answer would be about another generation.
+ *
  * Where a partition begins is confirmed before anything else: from then on the group's messages wait for it at the broker, also while
  * no member is there. What stays ours over a change goes on as if nothing had happened.
  */
@@ -121,22 +126,30 @@ export class GroupReader implements Reader {
     let found = await lookUpTopics(this.#cluster, this.#topics)
     for (const place of placesOf(found)) this.#first.add(placeName(place))
     for (let isFirst = true; !this.#leaving; isFirst = false) {
-      const membership = await this.#member.join(found.topics.map(({ name }) => name))
-      await this.#take(membership, found)
+      const topics = found.topics.map(({ name }) => name)
+      const membership = await this.#member.join(topics, [...this.#fetcher.partitions.values()])
+      const moving = await this.#take(membership, found)
       if (isFirst) {
         await this.#fetcher.check()
         this.#granted.resolve()
       }
-      found = await this.#live(found)
-      if (!this.#leaving) await this.#rest()
+      if (moving.length > 0) await this.#giveUp(moving)
+      else found = await this.#live(found)
+      if (!this.#leaving) await this.#rest(membership.isCooperative)
     }
   }
 
-  /** Takes over what the group gave us; what it took from us counts no more. */
-  async #take({ places, isContinued }: Membership, found: SubscribedTopics): Promise<void> {
+  /** Takes over what the group gave us; what it took from us counts no more. Gives what is to be given up first. */
+  async #take(
+    { places, isContinued, isCooperative }: Membership,
+    found: SubscribedTopics,
+  ): Promise<readonly AssignedPartition[]> {
     const ours = new Set(places.map(placeName))
+    const moving: AssignedPartition[] = []
     for (const partition of this.#fetcher.partitions.values()) {
-      if (!isContinued || !ours.has(placeName(partition))) this.#fetcher.remove(partition)
+      if (isContinued && ours.has(placeName(partition))) continue
+      if (isContinued && isCooperative) moving.push(partition)
+      else this.#fetcher.remove(partition)
     }
     const fresh = places.filter((place) => !this.#fetcher.partitions.has(placeName(place)))
     const confirmed = await this.#member.confirmed(fresh)
@@ -155,6 +168,16 @@ export class GroupReader implements Reader {
     await this.#confirm()
     this.outlet.pause(false)
     this.#fetcher.look()
+    return moving
+  }
+
+  /** Nothing more of some partitions is handed out; what is in work gets a little time, and then they are not ours. */
+  async #giveUp(moving: readonly AssignedPartition[]): Promise<void> {
+    for (const partition of moving) partition.leaving = true
+    await this.#quiet(moving)
+    await this.#confirming
+    await this.#confirm()
+    for (const partition of moving) this.#fetcher.remove(partition)
   }
 
   /** Where partitions begin that the group has not read yet. */
@@ -197,17 +220,23 @@ export class GroupReader implements Reader {
     this.#fetcher.look()
   }
 
-  /** The group changes: what is in work gets a little time, and what is finished is confirmed. */
-  async #rest(): Promise<void> {
-    this.outlet.pause(true)
-    const limit = new AbortController()
-    const signal = AbortSignal.any([limit.signal, this.#stop.signal])
-    const pause = this.#cluster.pause(REST_MS, signal).catch(() => undefined)
-    await Promise.race([this.outlet.quiet(), pause])
-    limit.abort()
+  /** The group changes: what is in work gets a little time, unless all go on, and what is finished is confirmed. */
+  async #rest(isCooperative: boolean): Promise<void> {
+    if (!isCooperative) {
+      this.outlet.pause(true)
+      await this.#quiet()
+    }
     await this.#confirming
     await this.#confirm()
     this.#joined = false
+  }
+
+  async #quiet(partitions?: readonly AssignedPartition[]): Promise<void> {
+    const limit = new AbortController()
+    const signal = AbortSignal.any([limit.signal, this.#stop.signal])
+    const pause = this.#cluster.pause(REST_MS, signal).catch(() => undefined)
+    await Promise.race([this.outlet.quiet(partitions), pause])
+    limit.abort()
   }
 
   /** Sleeps until the time is up, or something is to be looked at. */

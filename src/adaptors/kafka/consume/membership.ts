@@ -7,6 +7,7 @@ import type { GroupMember } from './group-protocol.ts'
 import {
   assign,
   ASSIGNORS,
+  COOPERATIVE,
   PROTOCOL_TYPE,
   readAssignment,
   readSubscription,
@@ -34,6 +35,8 @@ export interface Membership {
   readonly places: readonly Place[]
   /** True where nobody else can have had, since the last time, what was ours then and still is. */
   readonly isContinued: boolean
+  /** True where what was ours and is not any more goes to others only when we join again. */
+  readonly isCooperative: boolean
 }
 
 const REJOIN: ReadonlySet<string> = new Set(['REBALANCE_IN_PROGRESS', 'MEMBER_ID_REQUIRED'])
@@ -43,6 +46,7 @@ const MOVED: ReadonlySet<string> = new Set([
   'COORDINATOR_NOT_AVAILABLE',
   'COORDINATOR_LOAD_IN_PROGRESS',
 ])
+const NOTHING: Omit<GroupMember, 'id'> = { topics: [], owned: [], generation: -1 }
 const AGAIN_MS = 100
 const TRIES = 100
 
@@ -60,13 +64,18 @@ export class Member {
     this.#group = group
   }
 
-  /** Joins, or joins again; waits for the other members. */
-  async join(topics: readonly string[]): Promise<Membership> {
+  /**
+   * Joins, or joins again; waits for the other members.
+   *
+   * @param owned - what is ours and is to stay so
+   */
+  async join(topics: readonly string[], owned: readonly Place[]): Promise<Membership> {
     const { driver, options } = this.#cluster
     let isContinued = this.#memberId !== ''
     for (let tries = 1; ; tries += 1) {
       const connection = await this.#connect()
-      const metadata = writeSubscription(topics)
+      const had = isContinued ? owned : []
+      const metadata = writeSubscription({ topics, owned: had, generation: this.#generation })
       const answer = await connection.request(
         driver.joinGroupV7,
         [
@@ -76,7 +85,7 @@ export class Member {
           this.#memberId,
           options.groupInstanceId ?? null,
           PROTOCOL_TYPE,
-          ASSIGNORS.map((name) => ({ name, metadata })),
+          ASSIGNORS[options.rebalance].map((name) => ({ name, metadata })),
         ],
         { extraMs: options.rebalanceTimeoutMs },
       )
@@ -89,12 +98,14 @@ export class Member {
       const isLeader = answer.leader === this.#memberId
       const members = answer.members.map(({ memberId, metadata }) => ({
         id: memberId,
-        topics: readSubscription(metadata ?? writeSubscription([])),
+        ...(metadata === null ? NOTHING : readSubscription(metadata)),
       }))
       const shares = isLeader ? await this.#shareOut(answer.protocolName ?? 'range', members) : []
       const places = await this.#sync(answer.protocolName ?? null, shares, tries)
       if (places === 'out') isContinued = false
-      else if (places !== 'rejoin') return { places, isContinued }
+      else if (places !== 'rejoin') {
+        return { places, isContinued, isCooperative: answer.protocolName === COOPERATIVE }
+      }
     }
   }
 

@@ -29,6 +29,12 @@ export interface Item {
   finished: boolean
 }
 
+/** Who waits until nothing is in work. */
+interface Waiter {
+  readonly partitions: readonly AssignedPartition[] | undefined
+  readonly over: Deferred<void>
+}
+
 /** The stream of one subscription. */
 export class Outlet implements Deliveries {
   readonly #maxInWork: number
@@ -39,7 +45,7 @@ export class Outlet implements Deliveries {
   readonly #waiting = new Ring<Item>()
   readonly #takers = new Ring<Deferred<IteratorResult<Delivery, undefined>>>()
   readonly #timers = new Set<Timer>()
-  #quiet: Deferred<void> | undefined
+  readonly #quiet = new Set<Waiter>()
   #bytes = 0
   #inWork = 0
   #paused = false
@@ -103,11 +109,12 @@ export class Outlet implements Deliveries {
     this.#hand()
   }
 
-  /** Resolves when nothing is in work. */
-  quiet(): Promise<void> {
-    if (this.#inWork === 0) return Promise.resolve()
-    this.#quiet ??= deferred()
-    return this.#quiet.promise
+  /** Resolves when nothing of some partitions is in work; of all, where none is named. */
+  quiet(partitions?: readonly AssignedPartition[]): Promise<void> {
+    const waiter: Waiter = { partitions, over: deferred() }
+    this.#quiet.add(waiter)
+    this.#tellQuiet()
+    return waiter.over.promise
   }
 
   /** Nothing is handed out any more. */
@@ -118,7 +125,8 @@ export class Outlet implements Deliveries {
     this.#timers.clear()
     this.#waiting.clear()
     this.#bytes = 0
-    this.#quiet?.resolve()
+    for (const { over } of this.#quiet) over.resolve()
+    this.#quiet.clear()
     for (let taker = this.#takers.shift(); taker !== undefined; taker = this.#takers.shift()) {
       taker.resolve({ done: true, value: undefined })
     }
@@ -150,10 +158,8 @@ export class Outlet implements Deliveries {
   /** A delivery is finished (`delayMs` undefined), or given back. */
   done(item: Item, delayMs: number | undefined): void {
     this.#inWork -= 1
-    if (this.#inWork === 0) {
-      this.#quiet?.resolve()
-      this.#quiet = undefined
-    }
+    item.partition.inWork -= 1
+    if (this.#quiet.size > 0) this.#tellQuiet()
     if (this.#ended || !item.partition.active) return
     if (delayMs === undefined) {
       item.finished = true
@@ -165,6 +171,15 @@ export class Outlet implements Deliveries {
     }
     this.#hand()
     this.#onRoom()
+  }
+
+  #tellQuiet(): void {
+    for (const waiter of this.#quiet) {
+      const { partitions, over } = waiter
+      if (partitions === undefined ? this.#inWork > 0 : partitions.some(({ inWork }) => inWork > 0)) continue
+      this.#quiet.delete(waiter)
+      over.resolve()
+    }
   }
 
   #later(item: Item, delayMs: number): void {
@@ -183,8 +198,9 @@ export class Outlet implements Deliveries {
       const item = this.#waiting.shift()
       if (item === undefined) break
       this.#bytes -= item.bytes
-      if (!item.partition.active || item.stored === undefined) continue
+      if (!item.partition.active || item.partition.leaving || item.stored === undefined) continue
       this.#inWork += 1
+      item.partition.inWork += 1
       const value = new KafkaDelivery(this, item, item.stored)
       this.#takers.shift()?.resolve({ done: false, value })
     }
