@@ -24,18 +24,18 @@ export interface AcceptanceRow {
 export const ACCEPTANCE: readonly AcceptanceRow[] = [
   row('A1', 'five messages one after another, received with the same bytes in order', 'tested - - - -'),
   row('A2', 'five messages at once, each told once', 'tested - - - -'),
-  row('A3', 'ten messages, persistent, content type text/plain', '- - pending - -'),
-  row('A4', 'five messages under the field metadata, each acknowledged', '- - - pending -'),
+  row('A3', 'ten messages, persistent, content type text/plain', '- - tested - -'),
+  row('A4', 'five messages under the field metadata, each acknowledged', '- - - tested -'),
   row('A5', 'ten messages, each told once and received in order', '- tested - - -'),
   row('A6', 'fifty messages of five threads', '- - - - pending'),
-  row('B1', 'connection strings', 'tested tested pending pending pending'),
+  row('B1', 'connection strings', 'tested tested tested tested pending'),
   row('B2', 'forms of proto-cfg', 'tested - - - -'),
   row('B3', 'partition key', 'tested - - - -'),
-  row('B4', 'two who share have one connection', 'tested tested pending pending pending'),
-  row('B5', 'several callbacks and topics', 'tested tested pending pending -'),
-  row('B6', 'an outage: RECONNECTING once, OK once', 'tested tested pending pending pending'),
-  row('B7', 'an outage beyond the limit: ERR once', 'tested tested pending pending pending'),
-  row('B8', 'no broker at the start: NULL', 'tested tested pending pending pending'),
+  row('B4', 'two who share have one connection', 'tested tested tested tested pending'),
+  row('B5', 'several callbacks and topics', 'tested tested tested tested -'),
+  row('B6', 'an outage: RECONNECTING once, OK once', 'tested tested tested tested pending'),
+  row('B7', 'an outage beyond the limit: ERR once', 'tested tested tested tested pending'),
+  row('B8', 'no broker at the start: NULL', 'tested tested tested tested pending'),
 ]
 
 function row(name: string, scenario: string, states: string): AcceptanceRow {

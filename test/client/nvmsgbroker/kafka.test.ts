@@ -26,7 +26,7 @@ describe('nvmsgbroker at a real Kafka', { skip: withoutKafka() }, () => {
     const broker = await startKafka({ proxied: ['plain'] })
     let topics = 0
     const rows: RowBroker = {
-      port: broker.port('plain'),
+      address: `127.0.0.1;${broker.port('plain')}`,
       connections: () => ({ open: broker.proxy('plain').connections, all: broker.proxy('plain').accepted }),
       quick: 'consumer-proto-cfg = "session.timeout.ms=6000;heartbeat.interval.ms=1000"',
       async topic(label) {
@@ -49,7 +49,7 @@ describe('nvmsgbroker at a real Kafka', { skip: withoutKafka() }, () => {
       const site = await setUp(t)
       const { rows } = started()
       const [topic, other] = [await rows.topic('a'), await rows.topic('a')]
-      const handle = await connected(site, `127.0.0.1;${rows.port}`, KAFKA)
+      const handle = await connected(site, rows.address, KAFKA)
       const received = new Log<string>()
       const take = (_: number, payload: Uint8Array, from: string) =>
         received.add(`${from} ${Buffer.from(payload).toString('latin1')}`)
@@ -79,10 +79,10 @@ describe('nvmsgbroker at a real Kafka', { skip: withoutKafka() }, () => {
     const site = await setUp(t)
     const { broker, rows } = started()
     const topic = await rows.topic('b3')
-    const byDefault = await connected(site, `127.0.0.1;${rows.port}`, KAFKA)
+    const byDefault = await connected(site, rows.address, KAFKA)
     const flat = await connected(
       site,
-      `127.0.0.1;${rows.port}`,
+      rows.address,
       KAFKA,
       undefined,
       await site.config('partition-key = sensorId'),
@@ -113,7 +113,7 @@ describe('nvmsgbroker at a real Kafka', { skip: withoutKafka() }, () => {
   test('B2: a proto-cfg that is wrong gives NULL, one without quotes connects', async (t) => {
     const site = await setUp(t)
     const at = async (line: string) =>
-      site.library.connect(`127.0.0.1;${started().rows.port}`, KAFKA, null, await site.config(line))
+      site.library.connect(started().rows.address, KAFKA, null, await site.config(line))
     for (const line of [
       'proto-cfg = "no.such.key=1; security.protocol=ssl"',
       `proto-cfg = "client.id=${'x'.repeat(1020)}"`,

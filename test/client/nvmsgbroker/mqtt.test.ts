@@ -23,7 +23,7 @@ describe('nvmsgbroker at a real Mosquitto', () => {
     const broker = await startMosquitto()
     const proxy = await startProxy({ host: '127.0.0.1', port: broker.port('plain') })
     const rows: RowBroker = {
-      port: proxy.port,
+      address: `127.0.0.1;${proxy.port}`,
       connections: () => ({ open: proxy.connections, all: proxy.accepted }),
       quick: '',
       topic: (label) => Promise.resolve(`rows/${label}`),
@@ -39,7 +39,7 @@ describe('nvmsgbroker at a real Mosquitto', () => {
 
   test('A5: ten messages are sent, told OK once each, and received in order with the same bytes', async (t) => {
     const site = await setUp(t)
-    const handle = await connected(site, `127.0.0.1;${started().rows.port}`, MQTT)
+    const handle = await connected(site, started().rows.address, MQTT)
     const received = new Log<string>()
     const subscribed = await site.library.subscribe(handle, ['topic1', 'topic2'], (_, payload, topic) =>
       received.add(`${topic} ${Buffer.from(payload).toString()}`),
@@ -66,6 +66,12 @@ describe('nvmsgbroker at a real Mosquitto', () => {
     )
     assert.equal(await site.library.disconnect(handle), OK)
     assert.deepEqual([told.items.length, received.items.length], [10, 10])
+  })
+
+  test('B1: an older third field is passed over', async (t) => {
+    const site = await setUp(t)
+    const handle = await connected(site, `${started().rows.address};topic`, MQTT)
+    assert.equal(await site.library.disconnect(handle), OK)
   })
 
   rowTests(MQTT, () => started().rows)

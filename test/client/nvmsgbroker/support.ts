@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 
 import type { NvMsgBroker, NvMsgBrokerHandle } from '../../../src/client/nvmsgbroker/index.ts'
 import { createNvMsgBroker, NvMsgBrokerStatus } from '../../../src/client/nvmsgbroker/index.ts'
@@ -28,6 +29,14 @@ export class Log<T> {
   }
 }
 
+/** Waits for something that only comes again when it is done again: at most 40 times. */
+export async function again(work: () => Promise<void>, isDone: () => boolean): Promise<void> {
+  for (let count = 0; count < 40 && !isDone(); count += 1) {
+    await work()
+    await pause(250)
+  }
+}
+
 /** A library with files of its own, and what it told. */
 export interface SetUp {
   /** The library. */
@@ -40,6 +49,8 @@ export interface SetUp {
   readonly shared: string
   /** An adaptor's file with nothing in it. */
   readonly alone: string
+  /** What was connected; whatever is left of it is disconnected at the end of the test. */
+  readonly handles: Set<NvMsgBrokerHandle>
   /** Writes an adaptor's file with lines of its own, and gives its path. */
   readonly config: (text: string) => Promise<string>
 }
@@ -69,17 +80,22 @@ export async function setUp(
     onError: (error) => errors.push(error),
     onLog: (line) => lines.push(line),
   })
+  const handles = new Set<NvMsgBrokerHandle>()
+  t.after(async () => {
+    for (const handle of handles) while ((await library.disconnect(handle)) === NvMsgBrokerStatus.OK);
+  })
   const shared = await config('share-connection = 1')
-  return { library, errors, lines, shared, alone: await config(''), config }
+  return { library, errors, lines, shared, alone: await config(''), config, handles }
 }
 
 /** Connects, and fails where that gives NULL. */
 export async function connected(
-  { library, errors }: Pick<SetUp, 'library' | 'errors'>,
+  { library, errors, handles }: SetUp,
   ...args: Parameters<NvMsgBroker['connect']>
 ): Promise<NvMsgBrokerHandle> {
   const handle = await library.connect(...args)
   assert.ok(handle !== null, String(errors.at(-1)))
+  handles.add(handle)
   return handle
 }
 
