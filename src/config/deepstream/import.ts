@@ -9,6 +9,7 @@ import type { KeyGroup } from '../../kit/key-file.ts'
 import { nearest } from '../../kit/nearest.ts'
 import type { Problem } from '../problem.ts'
 import type { Path, Places } from '../source.ts'
+import { csvSources } from './csv-sources.ts'
 import { Draft } from './draft.ts'
 import { importConsumer } from './consumers.ts'
 import type { GroupKind } from './keys.ts'
@@ -94,6 +95,12 @@ function checkGroups(reader: SettingsReader): Kinded[] {
     } else {
       kinded.push({ group, kind })
       checkKeys(reader, group, kind)
+      if (!group.entries.has('csv-file-path') || kind !== 'source') continue
+      const sources = csvSources(reader, group)
+      kinded.push(...sources.map((source) => ({ group: source, kind })))
+      // all rows have the same keys
+      const [first] = sources
+      if (first !== undefined) checkKeys(reader, first, kind)
     }
   }
   if (leftAlone.length > 0) {

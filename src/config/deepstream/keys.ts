@@ -57,7 +57,7 @@ export const GROUP_KEYS = {
     ),
   },
   source: {
-    used: ['enable', 'camera-id'],
+    used: ['enable', 'camera-id', 'csv-file-path'],
     idle: {
       'smart-record': NOT_YET,
       'smart-rec-dir-path': NOT_YET,
@@ -72,7 +72,7 @@ export const GROUP_KEYS = {
     },
     video: words(
       `alsa-device buffer-mode camera-csi-sensor-id camera-fps-d camera-fps-n camera-height camera-v4l2-dev-node
-      camera-width copy-hw cudadec-memtype csv-file-path drop-frame-interval drop-on-latency extract-sei-type5-data
+      camera-width copy-hw cudadec-memtype drop-frame-interval drop-on-latency extract-sei-type5-data
       gpu-id init-rtsp-reconnect-interval-sec intra-decode-enable latency leaky low-latency-decode max-size-buffers
       num-decode-surfaces num-extra-surfaces num-sources nvbuf-memory-type rtsp-reconnect-attempts
       rtsp-reconnect-interval-sec select-rtp-protocol sensorID-padID-mapping set-rtp-protocol simulate-fps-interval-ms

@@ -16,6 +16,8 @@ const FRAMES = `{"timestamp":"2026-01-02T03:04:05.678Z","sensorId":"HWY_20","fra
 {"version":"4.0","id":"18","@timestamp":"2026-01-02T03:04:06.678Z","sensorId":"HWY_20","objects":["13|1|2|3|4|Person|#|||||||0.5"]}
 `
 
+const CSV = 'enable,type,uri\n1,3,file:///opt/sample.mp4\n'
+
 const TXT = `[application]
 enable-perf-measurement=1
 
@@ -85,7 +87,11 @@ osd:
 async function messagesOf(t: TestContext, name: string, text: string, input: 'stdin' | 'file') {
   const broker = await startMosquitto()
   t.after(() => broker.stop())
-  const folder = await folderOf(t, { 'properties.txt': PROPERTIES_FILE, 'frames.jsonl': FRAMES })
+  const folder = await folderOf(t, {
+    'properties.txt': PROPERTIES_FILE,
+    'frames.jsonl': FRAMES,
+    'sources.csv': CSV,
+  })
   const file = join(folder, name)
   await writeFile(file, text.replaceAll('PORT', String(broker.port('plain'))))
   await using client = await connect(broker.url('plain'))

@@ -93,6 +93,7 @@ const RECORDING = [
 const SOURCE: readonly Row[] = [
   ['enable', '0', ['routes.0.converter.sensors', undefined], 'camera-id=7'],
   ['camera-id', '7', ['routes.0.converter.sensors', { '4': 7 }]],
+  ['csv-file-path', 'sources.csv', ['routes.0.converter.sensors', { '1': 9 }]],
   ...RECORDING,
 ]
 
@@ -146,6 +147,7 @@ function groupsFor(kind: GroupKind): Map<string, Map<string, string>> {
 }
 
 const FILES = {
+  'sources.csv': 'enable,uri,camera-id\n1,rtsp://a,\n1,rtsp://b,9\n0,rtsp://c,5\n',
   'properties.txt': PROPERTIES_FILE,
   'other.txt': PROPERTIES_FILE,
   'cfg_mqtt.txt': '[message-broker]\nclient-id = uniqueID\n',
@@ -213,7 +215,7 @@ for (const [kind, { group, rows }] of Object.entries(ROWS)) {
     const { video } = GROUP_KEYS[kind]
     const groups = groupsFor(kind)
     const before = await lint(t, 'test5.txt', { ...FILES, 'test5.txt': textOf(groups) })
-    for (const key of video) if (key !== 'type' && key !== 'csv-file-path') groups.get(group)?.set(key, '1')
+    for (const key of video) if (key !== 'type') groups.get(group)?.set(key, '1')
     const after = await lint(t, 'test5.txt', { ...FILES, 'test5.txt': textOf(groups) })
     assert.deepEqual(withoutFolder(after), withoutFolder(before))
     const told = after.problems.map(({ message }) => message).join('\n')
