@@ -1,3 +1,5 @@
+import { PROPERTIES_FILE } from '../../config/deepstream/files.ts'
+
 /** Configurations as deepstream-test5-app takes them, with what their sources see. Capital words are filled in. */
 export interface Test5Config {
   /** Its name, which its golden file has too. */
@@ -13,38 +15,13 @@ export interface Test5Config {
 }
 
 /** Two sensors, and a place and an analytics module of the first. */
-export const PROPERTIES = `[sensor0]
-enable=1
-type=Camera
-id=HWY_20
-location=45.29;-75.83;48.15
-description=Aniso Camera
-coordinate=5.2;10.1;11.2
-
+export const PROPERTIES = `${PROPERTIES_FILE}
 [sensor1]
 enable=1
 type=Camera
 id=GATE_7
 location=1.5;2.5;3.5
 description=At the gate
-
-[place0]
-enable=1
-id=1
-type=intersection/road
-name=HWY_20
-location=30.32;-40.55;100.0
-coordinate=1.0;2.0;3.0
-place-sub-field1=C_127_158
-place-sub-field2=Lane 1
-place-sub-field3=P2
-
-[analytics0]
-enable=1
-id=XYZ_1
-description=Vehicle Detection
-source=OpenALR
-version=1.0
 `
 
 const SINK = `enable=1

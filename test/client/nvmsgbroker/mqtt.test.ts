@@ -10,7 +10,7 @@ import type { RowBroker } from './rows.ts'
 import { rowTests } from './rows.ts'
 import { connected, LIB, Log, setUp } from './support.ts'
 
-const { OK } = NvMsgBrokerStatus
+const { OK, ERR, RECONNECTING } = NvMsgBrokerStatus
 const MQTT = `${LIB}/libnvds_mqtt_proto.so`
 
 describe('nvmsgbroker at a real Mosquitto', () => {
@@ -66,6 +66,38 @@ describe('nvmsgbroker at a real Mosquitto', () => {
     )
     assert.equal(await site.library.disconnect(handle), OK)
     assert.deepEqual([told.items.length, received.items.length], [10, 10])
+  })
+
+  test('with an outbox, what is sent in an outage beyond the limit is taken, and delivered in order', async (t) => {
+    const settings = 'auto-reconnect=1\nretry-interval=1\nmax-retry-limit=1\n'
+    const site = await setUp(t, settings, { outbox: {} })
+    const states = new Log<number>()
+    const { address, kill, restart } = started().rows
+    const handle = await connected(site, address, MQTT, (_, status) => states.add(status))
+    const told = new Log<string>()
+    const send = (text: string) =>
+      site.library.sendAsync(handle, { topic: 'c1', payload: text }, (_, status) =>
+        told.add(`${text} ${status}`),
+      )
+    await kill()
+    await states.until(2)
+    assert.deepEqual(['1', '2', '3'].map(send), [OK, OK, OK])
+    assert.deepEqual(told.items, [])
+    await restart()
+    assert.deepEqual(await told.until(3), ['1 0', '2 0', '3 0'])
+    assert.deepEqual(states.items, [RECONNECTING, ERR, OK])
+  })
+
+  test('auto-reconnect=0 tells an outage as ERR at once; it ends as any other', async (t) => {
+    const site = await setUp(t, 'auto-reconnect=0\nretry-interval=1\nmax-retry-limit=3600\n')
+    const states = new Log<number>()
+    const { address, kill, restart } = started().rows
+    const handle = await connected(site, address, MQTT, (_, status) => states.add(status))
+    await kill()
+    assert.deepEqual(await states.until(1), [ERR])
+    assert.equal(site.library.sendAsync(handle, { topic: 't', payload: 'x' }), ERR)
+    await restart()
+    assert.deepEqual(await states.until(2), [ERR, OK])
   })
 
   test('B1: an older third field is passed over', async (t) => {

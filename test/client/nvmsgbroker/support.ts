@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
-import type { NvMsgBroker, NvMsgBrokerHandle } from '../../../src/client/nvmsgbroker/index.ts'
+import type {
+  NvMsgBroker,
+  NvMsgBrokerHandle,
+  NvMsgBrokerOptions,
+} from '../../../src/client/nvmsgbroker/index.ts'
 import { createNvMsgBroker, NvMsgBrokerStatus } from '../../../src/client/nvmsgbroker/index.ts'
 
 /** Where DeepStream has its libraries. */
@@ -59,6 +63,7 @@ export interface SetUp {
 export async function setUp(
   t: TestContext,
   settings = 'auto-reconnect=1\nretry-interval=1\nmax-retry-limit=3600\n',
+  more: NvMsgBrokerOptions = {},
 ): Promise<SetUp> {
   const folder = await mkdtemp(join(tmpdir(), 'backhaul-nvmsgbroker-'))
   t.after(() => rm(folder, { recursive: true }))
@@ -79,6 +84,7 @@ export async function setUp(
     env: {},
     onError: (error) => errors.push(error),
     onLog: (line) => lines.push(line),
+    ...more,
   })
   const handles = new Set<NvMsgBrokerHandle>()
   t.after(async () => {
