@@ -130,4 +130,66 @@ export function interopTests(started: () => KafkaBroker): void {
     const printed = await broker.tool('org.apache.kafka.tools.consumer.ConsoleConsumer', words)
     assert.deepEqual(printed.trim().split('\n'), ['from\tjava', 'k\tfrom us'])
   })
+
+  for (const [what, command] of Object.entries(OTHER_MEMBERS)) {
+    test(`a group is shared with ${what}, whoever leads it`, async () => {
+      const broker = started()
+      const topic = `i.shared-${what.slice(0, 4).replaceAll(/\W/g, '')}`
+      await broker.admin.createTopic(topic, { partitions: 4 })
+      const ours = await dial(broker.url('plain'), { options: { heartbeatIntervalMs: 100 } })
+      const stream = await subscribe(ours, [topic], topic)
+      const seen: string[] = []
+      const reading = (async () => {
+        for await (const delivery of stream) {
+          seen.push(text(delivery))
+          delivery.ack()
+        }
+      })()
+      const left = new AbortController()
+      const theirs = command(broker, topic).finally(() => left.abort())
+      for (let round = 0; !left.signal.aborted && round < 300; round += 1) {
+        const batch = Array.from({ length: 8 }, (_, index) =>
+          message(topic, `${round}`, { key: `k${index}` }),
+        )
+        await publish(ours, batch)
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      assert.equal((await theirs).trim().split('\n').length, 10)
+      // it has left: everything is ours again
+      const last = Array.from({ length: 8 }, (_, index) =>
+        message(topic, `last ${index}`, { key: `k${index}` }),
+      )
+      await publish(ours, last)
+      for (let tries = 0; seen.filter((word) => word.startsWith('last')).length < 8; tries += 1) {
+        assert.ok(tries < 600, 'the rest did not come')
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      await ours.close()
+      await reading
+    })
+  }
 }
+
+type OtherMember = (broker: KafkaBroker, topic: string) => Promise<string>
+
+const OTHER_MEMBERS = {
+  "Kafka's own consumer, which knows cooperative groups": (broker, topic) => {
+    const server = ['--bootstrap-server', `127.0.0.1:${broker.port('plain')}`]
+    const words = [
+      ...server,
+      '--topic',
+      topic,
+      '--group',
+      topic,
+      '--max-messages',
+      '10',
+      '--timeout-ms',
+      '40000',
+    ]
+    return broker.tool('org.apache.kafka.tools.consumer.ConsoleConsumer', words)
+  },
+  'kcat, which does not': async (broker, topic) => {
+    const words = ['-b', `127.0.0.1:${broker.port('plain')}`, '-q', '-c', '10', '-G', topic, topic]
+    return (await promisify(execFile)('kcat', words, { timeout: 60_000 })).stdout
+  },
+} satisfies Readonly<Record<string, OtherMember>>
