@@ -1,10 +1,12 @@
+import assert from 'node:assert/strict'
 import process from 'node:process'
 import { after, before, describe, test } from 'node:test'
 
 import { conformance } from '../../../src/contract/conformance/index.ts'
 import type { RabbitmqBroker } from '../../brokers/index.ts'
 import { startRabbitmq, withoutRabbitmq } from '../../brokers/index.ts'
-import { amqpHarness, SITE } from './harness.ts'
+import { amqpHarness, SITE, USER } from './harness.ts'
+import { dial, tlsFrom } from './support.ts'
 
 const skip = withoutRabbitmq()
 /** `npm run test:stress` looks longest. */
@@ -17,10 +19,18 @@ describe('amqp conforms', { skip }, () => {
     return broker
   }
   before(async () => {
-    broker = await startRabbitmq({ ...SITE, proxied: ['plain', 'tls'] })
+    broker = await startRabbitmq({ ...SITE, proxied: ['plain', 'tls'], demandsCertificate: true })
   })
   after(() => broker?.stop())
 
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`dial() tells a missing client certificate, ${maxVersion}`, async () => {
+      const tls = tlsFrom(started().pki.ca, undefined, { maxVersion })
+      await assert.rejects(dial(started().url('tls'), { tls, auth: USER }), {
+        code: 'CLIENT_CERTIFICATE_REQUIRED',
+      })
+    })
+  }
   describe('in plaintext, with a password', () => {
     conformance(amqpHarness(started, 'plain'), test, stress ? 'stress' : 'short')
   })

@@ -10,7 +10,7 @@ import type { PairFiles } from '../../pki.ts'
 import { requestFor, tlsFrom } from './support.ts'
 
 /** The harness's clients: a user with a password in plaintext, and the same with a certificate over TLS. */
-const USER = { user: 'edge', password: 'hunter2-amqp' } as const
+export const USER = { user: 'edge', password: 'hunter2-amqp' } as const
 const CERTIFIED = 'edge-certified'
 
 /**

@@ -116,7 +116,12 @@ class Introduction {
     args.table()
     const offered = args.longText().split(' ')
     try {
-      const { mechanism, response, who } = proofOf(this.#options, this.#introduced, offered)
+      const { mechanism, response, who } = proofOf(
+        this.#options,
+        this.#introduced,
+        offered,
+        this.#connection.address,
+      )
       this.#who = who
       this.#write(methods.startOk(propertiesOf(this.#options), mechanism, response))
     } catch (error) {
@@ -145,13 +150,14 @@ class Introduction {
 }
 
 function proofOf(
-  { mechanism, hosts }: AmqpOptions,
+  { mechanism }: AmqpOptions,
   { auth, offersCertificate }: Introduced,
   offered: readonly string[],
+  address: string,
 ): Proof {
   const chosen =
     mechanism === 'auto' ? (auth === undefined && offersCertificate ? 'EXTERNAL' : 'PLAIN') : mechanism
-  const cannot = `Cannot connect to ${hosts[0]?.host ?? 'the broker'}`
+  const cannot = `Cannot connect to ${address}`
   if (chosen === 'EXTERNAL' && !offersCertificate) {
     throw new BackhaulError(
       'BAD_CREDENTIALS',
@@ -174,8 +180,12 @@ function proofOf(
   }
   if (chosen === 'EXTERNAL') return { mechanism: chosen, response: '', who: 'our certificate' }
   const { user, password = '' } = auth ?? NOBODY
-  const who = auth === undefined ? 'the user "guest" (none is given)' : `the user "${user}" or its password`
-  return { mechanism: chosen, response: `\0${user}\0${password}`, who }
+  return { mechanism: chosen, response: `\0${user}\0${password}`, who: nameOf(auth) }
+}
+
+function nameOf(auth: Auth | undefined): string {
+  if (auth === undefined) return 'the user "guest" (none is given)'
+  return auth.user === '' ? 'our token' : `the user "${auth.user}" or its password`
 }
 
 function propertiesOf({ clientName }: AmqpOptions): WritableTable {
