@@ -179,18 +179,18 @@ export class Channel implements FrameTaker {
       }
       case METHOD.deliver: {
         const args = new Cursor(bytes, from, to)
-        args.shortText()
+        args.skipShortText()
         const tag = args.u64()
         const redelivered = (args.u8() & 1) !== 0
-        args.shortText()
-        this.#announce({ topic: args.shortText(), tag, redelivered, refusal: undefined })
+        args.skipShortText()
+        this.#announce(args.shortText(), tag, redelivered, undefined)
         return
       }
       case METHOD.return: {
         const args = new Cursor(bytes, from, to)
         const refusal = readRefusal(args)
-        args.shortText()
-        this.#announce({ topic: args.shortText(), tag: 0, redelivered: false, refusal })
+        args.skipShortText()
+        this.#announce(args.shortText(), 0, false, refusal)
         return
       }
       case METHOD.cancel:
@@ -209,9 +209,9 @@ export class Channel implements FrameTaker {
     question.done.resolve()
   }
 
-  #announce(about: Pick<Incoming, 'topic' | 'tag' | 'redelivered' | 'refusal'>): void {
+  #announce(topic: string, tag: number, redelivered: boolean, refusal: Refusal | undefined): void {
     if (this.#incoming !== undefined) throw new RangeError('a message within a message')
-    this.#incoming = { ...about, header: undefined, parts: [], missing: 0 }
+    this.#incoming = { topic, tag, redelivered, refusal, header: undefined, parts: [], missing: 0 }
   }
 
   #header(cursor: Cursor): void {
@@ -241,8 +241,8 @@ export class Channel implements FrameTaker {
     if (header === undefined) return
     const { size, id, key, headers } = header
     const payload = parts.length === 1 ? (parts[0] ?? Buffer.alloc(0)) : Buffer.concat(parts)
-    const arrival = { size, id, key, headers, payload, topic }
-    if (refusal === undefined) this.#watcher.delivered?.({ ...arrival, tag, redelivered })
+    const arrival = { size, id, key, headers, payload, topic, tag, redelivered }
+    if (refusal === undefined) this.#watcher.delivered?.(arrival)
     else this.#watcher.returned?.(arrival, refusal)
   }
 

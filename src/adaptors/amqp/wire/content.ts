@@ -1,5 +1,6 @@
 import type { Headers } from '../../../contract/index.ts'
 import type { Cursor, FieldTable } from './cursor.ts'
+import { setOwn } from './cursor.ts'
 import { BASIC_CLASS } from './protocol.ts'
 
 /*
@@ -52,12 +53,12 @@ export function readContentHeader(cursor: Cursor, plainContentType: string): Con
   const flags = cursor.u16()
   const has = (flag: number) => (flags & flag) !== 0
   const contentType = has(PROPERTY.contentType) ? cursor.shortText() : undefined
-  if (has(PROPERTY.contentEncoding)) cursor.shortText()
+  if (has(PROPERTY.contentEncoding)) cursor.skipShortText()
   const table = has(PROPERTY.headers) ? cursor.table() : undefined
   if (has(PROPERTY.deliveryMode)) cursor.u8()
   if (has(PROPERTY.priority)) cursor.u8()
   for (const flag of [PROPERTY.correlationId, PROPERTY.replyTo, PROPERTY.expiration]) {
-    if (has(flag)) cursor.shortText()
+    if (has(flag)) cursor.skipShortText()
   }
   const id = has(PROPERTY.messageId) ? cursor.shortText() : undefined
   const key = table?.[KEY_HEADER]
@@ -76,12 +77,7 @@ function headersOf(table: FieldTable | undefined, contentType: string | undefine
     const value = table[name]
     if (name === KEY_HEADER || typeof value === 'object' || BROKERS_OWN.test(name)) continue
     headers ??= {}
-    Object.defineProperty(headers, name, {
-      value: String(value),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    })
+    setOwn(headers, name, String(value))
   }
   return headers
 }

@@ -5,6 +5,15 @@ export interface FieldTable {
   readonly [name: string]: FieldValue
 }
 
+/** Sets a value under a name that a peer chose: `__proto__` stays a name. */
+export function setOwn<T>(target: Record<string, T>, name: string, value: T): void {
+  if (name === '__proto__') {
+    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+  } else {
+    target[name] = value
+  }
+}
+
 /** Reads fields one after another. Reading beyond the end throws. */
 export class Cursor {
   readonly #bytes: Buffer
@@ -43,6 +52,11 @@ export class Cursor {
     return this.#text(this.u8())
   }
 
+  /** Goes past text of at most 255 bytes. */
+  skipShortText(): void {
+    this.#skip(this.u8())
+  }
+
   /** Text of any length. */
   longText(): string {
     return this.#text(this.u32())
@@ -60,10 +74,7 @@ export class Cursor {
     while (this.#at < this.#end) {
       const name = this.shortText()
       const value = this.#value()
-      // a name such as "__proto__" must stay a name
-      if (value !== undefined) {
-        Object.defineProperty(table, name, { value, enumerable: true, configurable: true })
-      }
+      if (value !== undefined) setOwn(table, name, value)
     }
     return table
   }
