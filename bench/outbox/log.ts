@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -9,11 +9,14 @@ import type { Message } from '../../src/contract/index.ts'
 import { Entry } from '../../src/outbox/entry.ts'
 import type { Fsync, LogStore } from '../../src/outbox/index.ts'
 import { openLogStore } from '../../src/outbox/index.ts'
+import { median } from '../median.ts'
+import type { OpenPeer } from './peers.ts'
+import { peers } from './peers.ts'
 
 // What the durable store costs, beside the limit that the disk sets: a blocking loop of write and fdatasync with the same bytes.
 // Run: node build/bench/outbox/log.js [seconds for each cell] [folder]
 
-const seconds = Number(process.argv[2] ?? 1)
+const seconds = Number(process.argv[2] ?? 0.5)
 const root = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'backhaul-bench-'))
 
 interface Cell {
@@ -96,33 +99,113 @@ function ignore(): void {
 }
 
 const thousands = (rate: number) => `${(rate / 1000).toFixed(1)} k`
+const ROUNDS = 3
+
+/** A peer with one batch after another. */
+async function peerAppending(open: OpenPeer, fsync: Fsync, bytes: number, batch: number): Promise<Cell> {
+  const peer = open(join(root, 'peer'), fsync)
+  const payload = new Uint8Array(bytes)
+  const cell = await measured(async (until) => {
+    let done = 0
+    while (performance.now() < until) {
+      await peer.append(payload, batch)
+      done += batch
+    }
+    return done
+  })
+  await peer.close()
+  return cell
+}
+
+const openPeers = peers()
+
+/** One row: every engine in turn, round by round; medians, and the ratio to the blocking loop of the same round. */
+async function compareRow(fsync: Fsync, bytes: number, batch: number): Promise<void> {
+  const engines: [name: string, run: () => Promise<Cell>][] = [
+    ['limit', () => blocking(bytes, batch)],
+    ['one batch', () => appending(fsync, bytes, batch, 1)],
+    ['four', () => appending(fsync, bytes, batch, 4)],
+    ...openPeers.map((open, n): [string, () => Promise<Cell>] => [
+      ['sqlite', 'lmdb'][n] ?? '',
+      () => peerAppending(open, fsync, bytes, batch),
+    ]),
+  ]
+  const cells = engines.map((): Cell[] => [])
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [index, [, run]] of engines.entries()) cells[index]?.push(await run())
+  }
+  const text = engines.map(([name], index) => {
+    const own = cells[index] ?? []
+    const rate = median(own.map((cell) => cell.rate))
+    const ratio = median(own.map((cell, round) => cell.rate / (cells[0]?.[round]?.rate ?? NaN)))
+    const cpu = median(own.map((cell) => cell.cpu))
+    const mb = (rate * bytes) / 1e6
+    return `${name} ${thousands(rate)}/s ${mb.toFixed(1)} MB/s ${cpu.toFixed(2)} µs ${ratio.toFixed(2)}x`
+  })
+  console.log(`${fsync.padEnd(8)} ${bytes} B x ${batch}: ${text.join('; ')}`)
+}
 
 async function compareAppends(): Promise<void> {
   console.log(
-    'append, take and end: messages/s (µs of CPU a message); ratio to the blocking loop of the same batch',
+    'append: messages/s, MB/s, µs of CPU a message, ratio to a blocking loop of write and fdatasync',
   )
-  for (const bytes of [200, 1024, 10_240]) {
-    for (const batch of [1, 64, 1024]) {
-      if (bytes * batch > 2_000_000) continue
-      const limit = await blocking(bytes, batch)
-      const cells = [`${bytes} B x ${batch}`.padEnd(14), `limit ${thousands(limit.rate)}`.padEnd(16)]
-      for (const [name, fsync, producers] of [
-        ['always', 'always', 1],
-        ['always x4', 'always', 4],
-        ['interval', 'interval', 1],
-        ['never', 'never', 1],
-      ] as const) {
-        const { rate, cpu } = await appending(fsync, bytes, batch, producers)
-        const ratio = (rate / limit.rate).toFixed(2)
-        cells.push(`${name} ${thousands(rate)} (${cpu.toFixed(2)}) ${ratio}x`.padEnd(32))
-      }
-      console.log(cells.join(' '))
+  for (const fsync of ['always', 'interval', 'never'] as const) {
+    for (const bytes of [200, 1024, 10_240]) {
+      for (const batch of [1, 64, 1024]) await compareRow(fsync, bytes, batch)
     }
   }
-  const many = await appending('always', 200, 1, 1024)
+  const [openSqlite] = openPeers
+  const ours: Cell[] = []
+  const theirs: Cell[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    ours.push(await appending('always', 200, 1, 1024))
+    // SQLite has no producers that wait: its best case is one transaction for all 1,024
+    if (openSqlite !== undefined) theirs.push(await peerAppending(openSqlite, 'always', 200, 1024))
+  }
+  const rate = median(ours.map((cell) => cell.rate))
+  const ratio = median(ours.map((cell, round) => cell.rate / (theirs[round]?.rate ?? NaN)))
+  const cpu = median(ours.map((cell) => cell.cpu))
   console.log(
-    `1,024 producers of single messages, 200 B, always: ${thousands(many.rate)}/s (${many.cpu.toFixed(2)} µs)`,
+    `1,024 producers of single messages, 200 B, always: ${thousands(rate)}/s (${cpu.toFixed(2)} µs), ` +
+      `${ratio.toFixed(2)} times SQLite with one transaction for all of them (goal 2)`,
   )
+}
+
+/** Read and end a backlog. */
+async function compareReads(): Promise<void> {
+  const count = 100_000
+  for (const open of openPeers) {
+    const peer = open(join(root, 'peer'), 'interval')
+    for (let n = 0; n < count; n += 1000) await peer.append(new Uint8Array(200), 1000)
+    const start = performance.now()
+    let taken = 0
+    while (taken < count) taken += await peer.take(500)
+    const rate = (taken * 1000) / (performance.now() - start)
+    console.log(`read and end, 200 B: ${peer.name} ${thousands(rate)}/s`)
+    await peer.close()
+  }
+}
+
+/** Bytes that reach the disk for each byte of a frame of 64 KiB that is full. */
+async function writeAmplification(): Promise<void> {
+  const folder = join(root, 'amplification')
+  const store = await openLogStore({ folder })
+  store.attach({ changed: () => drain(store), dropped: ignore, neverSafe: ignore })
+  const before = writtenBytes()
+  const [message] = messages(10_240)
+  const count = 6 * 500
+  for (let n = 0; n < count; n += 1) {
+    if (message !== undefined) store.append(new Entry(message, 2, undefined, undefined))
+    if (n % 6 === 5) await store.safe()
+  }
+  const written = (writtenBytes() - before) / (count * 10_240)
+  console.log(`write amplification with frames of 64 KB: ${written.toFixed(3)} (goal 1.1)`)
+  await store.close(ignore)
+  rmSync(folder, { recursive: true })
+}
+
+function writtenBytes(): number {
+  return Number(/^write_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 }
 
 /** The event loop's delay with 20,000 messages a second, and without any. */
@@ -195,6 +278,8 @@ async function restart(pending: number): Promise<void> {
 
 try {
   await compareAppends()
+  await compareReads()
+  await writeAmplification()
   await compareDelay()
   await restart(1_000_000)
   await restart(5_000_000)
