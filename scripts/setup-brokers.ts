@@ -3,10 +3,12 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 
 import { fetchKafkaJars } from '../test/brokers/kafka-jars.ts'
+import { buildLibrdkafka, missingForLibrdkafka } from '../test/brokers/librdkafka.ts'
 import { findCommand } from '../test/brokers/require.ts'
 
 // Installs the brokers and tools that the tests start. As root on Debian it runs apt-get; elsewhere it says what to
-// install, and the tests that need it skip (or fail, with BROKERS=required). Kafka comes as jars, by Maven.
+// install, and the tests that need it skip (or fail, with BROKERS=required). Kafka comes as jars, by Maven;
+// librdkafka is built, which takes minutes the first time.
 const PACKAGES: Readonly<Record<string, string>> = {
   mosquitto: 'mosquitto',
   mosquitto_pub: 'mosquitto-clients',
@@ -18,6 +20,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'amqp-publish': 'amqp-tools',
   'redis-server': 'redis-server',
   'redis-cli': 'redis-tools',
+  'g++': 'g++',
+  make: 'make',
+  python3: 'python3',
 }
 /** Packages that come with a service of their own name. */
 const SERVICES = ['mosquitto', 'rabbitmq-server', 'redis-server']
@@ -33,16 +38,20 @@ if (wanted.length > 0) {
     if (process.env['BROKERS'] === 'required') process.exitCode = 1
   }
 }
-const problem = findCommand('mvn') === undefined ? undefined : fetchKafkaJars()
-if (problem !== undefined) {
+for (const problem of [findCommand('mvn') === undefined ? undefined : fetchKafkaJars(), librdkafka()]) {
+  if (problem === undefined) continue
   console.error(problem)
   if (process.env['BROKERS'] === 'required') process.exitCode = 1
 }
 
 function missingPackages(): string[] {
-  return Object.entries(PACKAGES)
-    .filter(([command]) => findCommand(command) === undefined)
-    .map(([, name]) => name)
+  const missing = Object.entries(PACKAGES).filter(([command]) => findCommand(command) === undefined)
+  return [...missing.map(([, name]) => name), ...missingForLibrdkafka()]
+}
+
+/** What went wrong; where something is missing that it is built from, that was told before. */
+function librdkafka(): string | undefined {
+  return missingForLibrdkafka().length === 0 ? buildLibrdkafka(console.log) : undefined
 }
 
 function install(names: readonly string[]): void {

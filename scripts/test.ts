@@ -1,9 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 import process from 'node:process'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
+
+import { librdkafkaFolder } from '../test/brokers/librdkafka.ts'
 
 // Runs the compiled tests: every build/test/**/*.test.js, or those whose path contains one of the arguments.
 // The last line is the count, whatever Node's version prints before it.
@@ -21,6 +23,11 @@ if (files.length === 0) {
   console.error(`Cannot test: no file of ${relative(process.cwd(), root)} matches ${wanted.join(' ')}`)
   process.exit(1)
 }
+
+// native drivers are built outside the clone, and found as those of a user are
+process.env['NODE_PATH'] = [process.env['NODE_PATH'] ?? '', join(librdkafkaFolder(), 'node_modules')]
+  .filter((folder) => folder !== '')
+  .join(delimiter)
 
 const count = { passed: 0, failed: 0, skipped: 0 }
 // files run side by side, more of them than cores since they mostly wait; the tests of one file run one after another

@@ -134,6 +134,7 @@ export function warnOfPassword(url: string, io: CliIo, flags: ConnectFlags): voi
 /** Tells on stderr where the connection stands, at each change, until it is closed. */
 export async function noteStatus(client: Client, io: CliIo, flags: ConnectFlags): Promise<void> {
   if (flags.quiet === true) return
+  for (const note of client.notes) io.stderr.write(`note: ${oneLine(note)}\n`)
   for await (const status of client.status()) {
     if (status.state === 'connected') io.stderr.write(`connected: ${describePeer(status.peer)}\n`)
     if (status.state === 'lost') io.stderr.write(`lost: ${oneLine(status.error.message)}\n`)

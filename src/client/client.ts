@@ -85,6 +85,8 @@ export interface ClientParts {
   readonly maxAgeMs: number | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Sentences for whoever wrote the options. */
+  readonly notes: readonly string[]
 }
 
 /**
@@ -104,6 +106,11 @@ export class Client implements AsyncDisposable {
   /** Use `connect()`. */
   constructor(parts: ClientParts) {
     this.#parts = parts
+  }
+
+  /** Sentences for whoever wrote the options: what has no effect, and the like. */
+  get notes(): readonly string[] {
+    return this.#parts.notes
   }
 
   /** Where the connection stands now. */

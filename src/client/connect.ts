@@ -144,5 +144,6 @@ function clientOf(
     log,
     maxAgeMs: options.outbox?.maxAge,
     now: () => clock.now(),
+    notes: target.notes,
   })
 }

@@ -1,6 +1,12 @@
 import { isIP } from 'node:net'
 
-import type { Adaptor, Address, CredentialsSource, OptionProblem } from '../contract/index.ts'
+import type {
+  Adaptor,
+  Address,
+  CredentialsSource,
+  OptionProblem,
+  UnfoldedOptions,
+} from '../contract/index.ts'
 import { BackhaulError } from '../contract/index.ts'
 import { credentialsSource } from '../identity/index.ts'
 import { parseAddress } from '../kit/address.ts'
@@ -22,6 +28,8 @@ export interface Target {
   readonly options: ConnectionOptions
   /** Whether the link is encrypted, or stays inside this process. */
   readonly secure: boolean
+  /** Sentences for whoever wrote the options, each to be said once. */
+  readonly notes: readonly string[]
   /** Makes the credentials of each dial. */
   readonly credentials: CredentialsSource
   /** What tells the credentials of two targets apart. Holds secrets. */
@@ -41,13 +49,19 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
   const adaptor = await adaptorFor(address, custom)
   const transport = adaptor.schemes[address.scheme]
   const [tlsQuery, ownQuery] = splitQuery(address)
+  const own = ownOptions(adaptor, { ...address, query: ownQuery }, input)
   const options = readOptions(
     connectionOptionsSchema,
     {
       ...given,
       ...(typeof input.outbox === 'string' && { outbox: { path: input.outbox } }),
-      ...(Object.keys(tlsQuery).length > 0 && { tls: { ...tlsQuery, ...input.tls } }),
-      ...(address.user !== undefined && { auth: authOf(address, input) }),
+      ...blockOf('tls', own.tls, { ...tlsQuery, ...input.tls }, address.display),
+      ...blockOf(
+        'auth',
+        own.auth,
+        address.user === undefined ? input.auth : authOf(address, input),
+        address.display,
+      ),
     },
     `the options of "${address.display}"`,
   )
@@ -76,15 +90,51 @@ export async function resolveTarget(text: string, input: ConnectionOptionsInput)
     )
   }
   refusePlaintextPassword(address, options, transport === 'plaintext')
+  const adaptorOptions = adaptor.options(own.address, own.config)
   return {
     display: address.display,
     adaptor,
-    adaptorOptions: adaptor.options({ ...address, query: ownQuery }, options.options),
+    adaptorOptions,
+    notes: adaptor.notes?.(adaptorOptions) ?? [],
     options,
     secure: transport !== 'plaintext',
     credentials: credentialsSource({ tls: options.tls, auth: options.auth, secure: transport === 'tls' }),
     secrets: [options.tls, options.auth],
   }
+}
+
+/** The adaptor's own options, without what it has of the `tls` and `auth` blocks in its own words. */
+function ownOptions(
+  adaptor: Adaptor,
+  address: Address,
+  { options = {} }: ConnectionOptionsInput,
+): { readonly address: Address } & UnfoldedOptions {
+  const isTwice = Object.keys(address.query).some((name) => Object.hasOwn(options, name))
+  if (adaptor.unfold === undefined || isTwice) return { address, config: options, tls: {}, auth: {} }
+  const bare = { ...address, query: {} }
+  return { address: bare, ...adaptor.unfold(bare, { ...address.query, ...options }) }
+}
+
+/** A block of security with what the adaptor's options say of it; nothing may be said twice. */
+function blockOf(
+  block: 'tls' | 'auth',
+  unfolded: Readonly<Record<string, string>>,
+  given: object | undefined,
+  display: string,
+): Record<string, unknown> {
+  const names = Object.keys(unfolded)
+  if (names.length === 0)
+    return given === undefined || Object.keys(given).length === 0 ? {} : { [block]: given }
+  const twice = names.find((name) => given !== undefined && name in given)
+  if (twice !== undefined) {
+    throw new BackhaulError(
+      'INVALID_OPTIONS',
+      `Cannot use the options of "${display}": "${block}.${twice}" is given twice, in its own place and as a property, keep one of them`,
+      undefined,
+      { problems: [problem(block, `has "${twice}", which a property says too, keep one of them`)] },
+    )
+  }
+  return { [block]: { ...given, ...unfolded } }
 }
 
 function problem(block: string, text: string): OptionProblem {
@@ -102,7 +152,7 @@ function splitQuery(address: Address): [tls: Record<string, string>, own: Record
   return [tls, own]
 }
 
-function authOf(address: Address, input: ConnectionOptionsInput): unknown {
+function authOf(address: Address, input: ConnectionOptionsInput): object {
   if (input.auth !== undefined) {
     throw new BackhaulError(
       'INVALID_OPTIONS',

@@ -23,7 +23,7 @@ import { COMMAND_PLACEHOLDERS, placeholderFault, ROUTE_PLACEHOLDERS, sampleTopic
 export type ResolveConnection = (
   url: string,
   options: ConnectionOptionsInput,
-) => Promise<{ readonly adaptor: Pick<Adaptor, 'checkTopic'> }>
+) => Promise<{ readonly adaptor: Pick<Adaptor, 'checkTopic'>; readonly notes?: readonly string[] }>
 
 /** What the checks look at. */
 export interface Checked {
@@ -102,8 +102,11 @@ class CrossCheck {
     try {
       const { url, ...options } = connection
       const found = { ...options, ...absoluteAdaptor(connection, this.#checked.folder) }
-      const { adaptor } = await this.#checked.resolve(url, found)
+      const { adaptor, notes = [] } = await this.#checked.resolve(url, found)
       this.#adaptors.set(name, adaptor)
+      const here = [...path, this.#checked.places.has([...path, 'options']) ? 'options' : 'url']
+      for (const note of notes)
+        this.#push(here, this.#checked.places.value(here), note, { severity: 'warning' })
     } catch (error) {
       if (!(error instanceof BackhaulError)) throw error
       this.#refusedConnection(path, connection, error)

@@ -98,6 +98,16 @@ export interface DialRequest<Options> {
 /** How the link of an address travels: encrypted, in plaintext over a network, or without ever leaving this process. */
 export type Transport = 'tls' | 'plaintext' | 'process'
 
+/** A configuration whose security was taken out of it. */
+export interface UnfoldedOptions {
+  /** What is left of it, for `options()`. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** What belongs in the `tls` block. */
+  readonly tls: Readonly<Record<string, string>>
+  /** What belongs in the `auth` block. */
+  readonly auth: Readonly<Record<string, string>>
+}
+
 /**
  * A protocol, as a value: it holds no state, never logs, and never dials again by itself.
  */
@@ -114,6 +124,16 @@ export interface Adaptor<Options = unknown> {
    * @throws BackhaulError `INVALID_OPTIONS` or `INVALID_ADDRESS`, naming the option and the nearest known one.
    */
   options(address: Address, config: Readonly<Record<string, unknown>>): Options
+  /**
+   * Takes out of the configuration what says the same as the `tls` and `auth` blocks in the protocol's own words, so that it is read,
+   * checked and kept secret there. Left out where there is no such thing. `options()` refuses what was not
+   * taken out.
+   *
+   * @throws BackhaulError as `options()` does
+   */
+  unfold?(address: Address, config: Readonly<Record<string, unknown>>): UnfoldedOptions
+  /** Sentences for whoever wrote the options: what has no effect, and the like. Each is to be said once. */
+  notes?(options: Options): readonly string[]
   /**
    * Text that is equal for two options exactly when their links are interchangeable. It holds every normalised
    * option and no secret: the caller adds those, keyed.

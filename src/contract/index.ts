@@ -13,6 +13,7 @@ export type {
   Settle,
   SubscribeOptions,
   Transport,
+  UnfoldedOptions,
 } from './adaptor.ts'
 export { DELIVERED } from './adaptor.ts'
 export type { Address } from './address.ts'

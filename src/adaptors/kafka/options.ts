@@ -1,12 +1,13 @@
 import { z } from 'zod'
 
-import type { Address } from '../../contract/index.ts'
+import type { Address, UnfoldedOptions } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { parseAddress } from '../../kit/address.ts'
 import { durationOption, flagOption, integerOption, readOptions } from '../../kit/options.ts'
 import type { Partitioner } from './produce/partitioner.ts'
 import { PARTITIONERS } from './produce/partitioner.ts'
-import { readProtoCfg } from '../../kit/kafka/proto-cfg.ts'
+import type { NativeProperties } from '../../kit/kafka/proto-cfg.ts'
+import { readProtoCfg, withoutSecurity } from '../../kit/kafka/proto-cfg.ts'
 import type { SaslMechanism } from './session/sasl.ts'
 import { SASL_MECHANISMS } from './session/sasl.ts'
 
@@ -19,6 +20,8 @@ export const KAFKA_SCHEMES = {
 /** One of {@link KAFKA_SCHEMES}. */
 export type KafkaScheme = keyof typeof KAFKA_SCHEMES
 
+/** Who speaks Kafka. */
+const DRIVERS = ['javascript', 'librdkafka'] as const
 /** What "delivered" means: all replicas that are in sync have it, the leader has it, or it was sent. */
 const ACKS = ['all', '1', '0'] as const
 /** How record batches are compressed. */
@@ -28,6 +31,10 @@ const timeout = (defaultMs: number) => durationOption(1, 3_600_000).default(defa
 
 /** Kafka's own options, for the address's query and the `options` block. */
 export const kafkaOptionsSchema = z.strictObject({
+  driver: z
+    .enum(DRIVERS)
+    .default('javascript')
+    .describe('Who speaks Kafka: javascript, or librdkafka by the package @confluentinc/kafka-javascript'),
   clientId: z
     .string()
     .min(1)
@@ -71,6 +78,12 @@ export const kafkaOptionsSchema = z.strictObject({
     .enum(['read_committed', 'read_uncommitted'])
     .default('read_committed')
     .describe('Whether messages of transactions that were not committed are left out'),
+  group: z
+    .string()
+    .min(1)
+    .max(249)
+    .optional()
+    .describe('Group of the subscriptions that name none. Default: each of them gets all messages'),
   groupInstanceId: z
     .string()
     .min(1)
@@ -116,6 +129,8 @@ export interface KafkaOptions extends Omit<
   readonly partitioner: Partitioner
   /** Chooses the partition of what has no key; no part of the signature. */
   readonly chance: number
+  /** Properties for librdkafka as they are, of its producer and of its consumers. */
+  readonly properties: NativeProperties
   /** Sentences to be said once: properties without effect, and the like. No part of the signature. */
   readonly notes: readonly string[]
 }
@@ -168,6 +183,7 @@ export function readKafkaOptions(
     scheme,
     hosts: properties.hosts ?? address.hosts.map((one) => ({ host: one.host, port: one.port ?? port })),
     notes: properties.notes,
+    properties: properties.properties,
     idempotence: read.idempotence ?? read.acks === 'all',
     chance: random(),
   }
@@ -181,29 +197,65 @@ export function kafkaSignature(options: KafkaOptions): string {
 
 /** The strings of properties. Security stands in the address, `tls` and `auth`: there it is checked, and kept secret. */
 function readProperties(scheme: KafkaScheme, given: Readonly<Record<string, unknown>>, subject: string) {
-  const strings = PROTO_CFG.flatMap((key) => {
-    const text = given[key]
-    return typeof text === 'string' ? [{ key, text }] : []
-  })
-  const found = readProtoCfg(strings)
+  const found = readProtoCfg(protoCfgOf(given), driverOf(given))
   const moved = [
     ...Object.keys(found.tls).map((name) => `tls.${name}`),
     ...Object.keys(found.auth).map((name) => `auth.${name}`),
-    ...(found.group === undefined ? [] : ['the group of the subscription']),
   ]
   if (moved.length > 0) {
     throw invalid(`Cannot use ${subject}: the properties set ${moved.join(', ')}, give that in its own place`)
   }
-  if (found.secure !== undefined && found.secure !== KAFKA_SCHEMES[scheme].secure) {
-    throw invalid(
-      `Cannot use ${subject}: "security.protocol" and the address contradict each other, use ${found.secure ? 'kafkas' : 'kafka'}://`,
-    )
-  }
-  const { options, hosts, notes } = found
+  checkSecure(scheme, found.secure, subject)
+  const { hosts, group, notes, properties } = found
   const places =
     hosts === undefined ? undefined : parseAddress(`${scheme}://${hosts.replaceAll(/\s/g, '')}`).hosts
   const { port } = KAFKA_SCHEMES[scheme]
-  return { options, notes, hosts: places?.map((one) => ({ host: one.host, port: one.port ?? port })) }
+  return {
+    options: { ...found.options, ...(group !== undefined && { group }) },
+    notes,
+    properties,
+    hosts: places?.map((one) => ({ host: one.host, port: one.port ?? port })),
+  }
+}
+
+/**
+ * Takes what belongs in the `tls` and `auth` blocks out of the strings of properties. See `Adaptor.unfold`.
+ *
+ * @throws BackhaulError `INVALID_ADDRESS` or `INVALID_OPTIONS`
+ */
+export function unfoldKafkaOptions(
+  address: Address,
+  config: Readonly<Record<string, unknown>>,
+): UnfoldedOptions {
+  const strings = protoCfgOf(config)
+  if (strings.length === 0) return { config, tls: {}, auth: {} }
+  const found = readProtoCfg(strings, driverOf(config))
+  checkSecure(schemeOf(address), found.secure, `the Kafka options of ${address.display}`)
+  const { sasl } = found.options
+  const rest = Object.fromEntries(strings.map(({ key, text }) => [key, withoutSecurity(text)]))
+  return {
+    config: { ...config, ...rest, ...(sasl !== undefined && !('sasl' in config) && { sasl }) },
+    tls: found.tls,
+    auth: found.auth,
+  }
+}
+
+function protoCfgOf(given: Readonly<Record<string, unknown>>): { key: string; text: string }[] {
+  return PROTO_CFG.flatMap((key) => {
+    const text = given[key]
+    return typeof text === 'string' ? [{ key, text }] : []
+  })
+}
+
+function driverOf({ driver }: Readonly<Record<string, unknown>>): 'javascript' | 'librdkafka' {
+  return driver === 'librdkafka' ? driver : 'javascript'
+}
+
+function checkSecure(scheme: KafkaScheme, secure: boolean | undefined, subject: string): void {
+  if (secure === undefined || secure === KAFKA_SCHEMES[scheme].secure) return
+  throw invalid(
+    `Cannot use ${subject}: "security.protocol" and the address contradict each other, use ${secure ? 'kafkas' : 'kafka'}://`,
+  )
 }
 
 function schemeOf(address: Address): KafkaScheme {

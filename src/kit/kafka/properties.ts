@@ -3,8 +3,8 @@
  *
  * - translated: it becomes an option of ours, or a part of the address; the word beside it says which.
  * - security: it becomes a TLS setting or a credential.
- * - tuning: it only tunes librdkafka's own machinery. It is accepted, and said once to have no effect here.
- * - refused: it would change security or meaning, and is not to be had here.
+ * - tuning: it only tunes librdkafka's own machinery. With the other driver it is accepted, and said once to have no effect.
+ * - refused: it would change security or meaning, and only librdkafka has it.
  */
 
 /** See the top of this file. */
@@ -105,6 +105,25 @@ const REFUSED = words(`
   ssl.sigalgs.list ssl_ca ssl_certificate ssl_engine_callback_data ssl_key stats_cb throttle_cb topic.blacklist
   transactional.id
 `)
+
+/** Properties of what the adaptor does itself, whatever the driver: when it confirms, what it is told of, what it sends again. */
+export const OURS: ReadonlySet<string> = new Set(
+  words(`
+  auto.commit.enable delivery.report.only.error enable.auto.commit enable.auto.offset.store enable.gapless.guarantee
+  enable.partition.eof enabled_events internal.termination.signal log.queue offset.store.method offset.store.path
+  offset.store.sync.interval.ms produce.offset.report log.connection.close consume.callback.max.messages
+`),
+)
+
+/** Properties that are no text but pointers, and what would make another client of it. */
+export const UNTRANSFERABLE: ReadonlySet<string> = new Set(
+  words(`
+  background_event_cb builtin.features closesocket_cb connect_cb consume_cb default_topic_conf dr_cb dr_msg_cb error_cb
+  interceptors log_cb msg_order_cmp oauthbearer_token_refresh_cb offset_commit_cb opaque open_cb partitioner_cb
+  rebalance_cb resolve_cb share.acknowledgement.mode socket_cb ssl.certificate.verify_cb ssl_ca ssl_certificate
+  ssl_engine_callback_data ssl_key stats_cb throttle_cb transactional.id
+`),
+)
 
 /** Every property with its class. */
 export const PROPERTIES: ReadonlyMap<string, PropertyClass> = new Map<string, PropertyClass>([

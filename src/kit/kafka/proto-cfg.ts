@@ -1,7 +1,7 @@
 import type { OptionProblem } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import { nearest } from '../nearest.ts'
-import { PROPERTIES, SECURITY, TRANSLATED } from './properties.ts'
+import { OURS, PROPERTIES, SECURITY, TRANSLATED, UNTRANSFERABLE } from './properties.ts'
 
 /*
  * Strings of properties in librdkafka's names, as the Kafka adaptor of DeepStream takes them: "name=value;name=value". Quotes
@@ -26,9 +26,22 @@ export interface TranslatedProperties {
   readonly group: string | undefined
   /** Whether TLS is asked for; `undefined` where `security.protocol` is not given. */
   readonly secure: boolean | undefined
+  /** Properties for librdkafka as they are; none with the other driver. */
+  readonly properties: NativeProperties
   /** Sentences to be said once: what has no effect, and what was taken in spite of its form. */
   readonly notes: readonly string[]
 }
+
+/** Properties for librdkafka as they are. */
+export interface NativeProperties {
+  /** Those of its producer. */
+  readonly producer: Readonly<Record<string, string>>
+  /** Those of its consumers. */
+  readonly consumer: Readonly<Record<string, string>>
+}
+
+/** Who speaks Kafka. */
+export type PropertiesDriver = 'javascript' | 'librdkafka'
 
 interface Pair {
   readonly name: string
@@ -42,12 +55,19 @@ interface Pair {
  */
 export function readProtoCfg(
   strings: readonly { readonly key: string; readonly text: string }[],
+  driver: PropertiesDriver = 'javascript',
 ): TranslatedProperties {
   const problems: OptionProblem[] = []
   const notes: string[] = []
   const merged = new Map<string, string>()
+  const properties = { producer: {}, consumer: {} } as Record<keyof NativeProperties, Record<string, string>>
   for (const { key, text } of strings) {
-    for (const { name, value } of pairsOf(key, text, problems, notes)) merged.set(name, value)
+    for (const { name, value } of pairsOf(key, text, driver, problems, notes)) {
+      merged.set(name, value)
+      if (driver === 'javascript' || !isNative(name)) continue
+      if (key !== 'consumer-proto-cfg') properties.producer[name] = value
+      if (key !== 'producer-proto-cfg') properties.consumer[name] = value
+    }
   }
   const target = { options: {}, tls: {}, auth: {} } as Record<
     'options' | 'tls' | 'auth',
@@ -56,8 +76,11 @@ export function readProtoCfg(
   const parts: Record<string, string> = {}
   for (const [name, value] of merged) {
     const kind = PROPERTIES.get(name)
-    if (kind === 'tuning') notes.push(`"${name}" only tunes librdkafka: it has no effect with this driver`)
-    else if (kind === 'translated') translate(name, value, target.options, parts, problems)
+    if (OURS.has(name)) notes.push(`"${name}" has no effect: Backhaul does this itself`)
+    else if (kind === 'tuning' && driver === 'javascript') {
+      notes.push(`"${name}" only tunes librdkafka: it has no effect with this driver`)
+    }
+    if (kind === 'translated') translate(name, value, target.options, parts, problems)
     else if (kind === 'security') secure(name, value, target, parts, problems)
   }
   checkTogether(target, parts, problems)
@@ -76,12 +99,29 @@ export function readProtoCfg(
     ...target,
     hosts: parts['hosts'],
     group: parts['group'],
+    properties,
     secure: parts['protocol'] === undefined ? undefined : parts['protocol'].endsWith('ssl'),
     notes,
   }
 }
 
-function pairsOf(key: string, raw: string, problems: OptionProblem[], notes: string[]): Pair[] {
+/** A string of properties without those of security, which stand elsewhere then. The string was read without a problem. */
+export function withoutSecurity(text: string): string {
+  const parts = text
+    .trim()
+    .replace(/^"(.*)"$/s, '$1')
+    .split(';')
+  const rest = parts.filter((part) => PROPERTIES.get(part.slice(0, part.indexOf('=')).trim()) !== 'security')
+  return rest.length === 0 ? '' : `"${rest.join(';')}"`
+}
+
+function pairsOf(
+  key: string,
+  raw: string,
+  driver: PropertiesDriver,
+  problems: OptionProblem[],
+  notes: string[],
+): Pair[] {
   if (raw.length > MAX_LENGTH) {
     problems.push(
       problem([key], `is longer than ${MAX_LENGTH} characters, use a configuration of our own form`),
@@ -114,22 +154,35 @@ function pairsOf(key: string, raw: string, problems: OptionProblem[], notes: str
     if (name !== part.slice(0, at) || value !== part.slice(at + 1)) {
       notes.push(`"${key}" has blanks around "${known(name)}": they are left out`)
     }
-    const found = check(key, name, value, pairs)
+    const found = check(key, name, value, driver, pairs)
     if (found === undefined) pairs.push({ name, value })
     else problems.push(found)
   }
   return pairs
 }
 
-function check(key: string, name: string, value: string, before: readonly Pair[]): OptionProblem | undefined {
+/** Whether a property is librdkafka's alone, and may be given to it. */
+function isNative(name: string): boolean {
+  const kind = PROPERTIES.get(name)
+  return (kind === 'tuning' || kind === 'refused') && !OURS.has(name) && !UNTRANSFERABLE.has(name)
+}
+
+function check(
+  key: string,
+  name: string,
+  value: string,
+  driver: PropertiesDriver,
+  before: readonly Pair[],
+): OptionProblem | undefined {
   const kind = PROPERTIES.get(name)
   if (kind === undefined) {
     const near = nearest(name, PROPERTIES.keys())
     const hint = near === undefined ? 'it is no property of librdkafka' : `did you mean "${near}"?`
     return { ...problem([key, name], `is unknown, ${hint}`), kind: 'unknown', nearest: near }
   }
-  if (kind === 'refused') {
-    return problem([key, name], 'is not to be had with this driver, leave it out')
+  if (UNTRANSFERABLE.has(name)) return problem([key, name], 'cannot be given as text, leave it out')
+  if (kind === 'refused' && driver === 'javascript') {
+    return problem([key, name], 'is not to be had with this driver, leave it out or say driver: librdkafka')
   }
   if (value === '') return problem([key, name], 'has no value, give it one or leave it out')
   if (before.some((pair) => pair.name === name)) return problem([key, name], 'is given twice, give it once')

@@ -5,14 +5,15 @@ import type { Client } from '../../../src/client/index.ts'
 import { connect } from '../../../src/client/index.ts'
 import type { Delivery } from '../../../src/contract/index.ts'
 import type { KafkaBroker } from '../../brokers/index.ts'
+import type { KafkaDriver } from './support.ts'
 import { text } from './support.ts'
 
 const QUICK = { heartbeatIntervalMs: 100, commitIntervalMs: 20, metadataRefreshMs: 300 }
 
 /** What groups owe through `connect()`, at a real broker. */
-export function groupTests(started: () => KafkaBroker): void {
+export function groupTests(started: () => KafkaBroker, driver: KafkaDriver = 'javascript'): void {
   const open = (options: Readonly<Record<string, unknown>> = {}): Promise<Client> =>
-    connect(started().url('plain'), { options: { ...QUICK, start: 'earliest', ...options } })
+    connect(started().url('plain'), { options: { ...QUICK, driver, start: 'earliest', ...options } })
   const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
     for (let tries = 0; !(await holds()); tries += 1) {
       assert.ok(tries < 2000, `${what} did not happen`)

@@ -6,6 +6,7 @@ import { parseAddress } from '../../../src/kit/address.ts'
 import type { KafkaBroker, KafkaListener } from '../../brokers/index.ts'
 import { freePorts } from '../../brokers/index.ts'
 import type { PairFiles } from '../../pki.ts'
+import type { KafkaDriver } from './support.ts'
 import { requestFor, tlsFrom } from './support.ts'
 
 /** User and password of the harness's clients on the listeners that want them. */
@@ -15,6 +16,8 @@ export const USER = { user: 'edge', password: 'hunter2-kafka' } as const
 export interface Way {
   /** Over which listener. */
   readonly listener: KafkaListener
+  /** Who speaks Kafka. @default javascript */
+  readonly driver?: KafkaDriver
   /** How the user proves itself. */
   readonly sasl?: string
   /** Further options. */
@@ -30,12 +33,19 @@ const QUICK = {
   heartbeatIntervalMs: 150,
   commitIntervalMs: 20,
   metadataRefreshMs: 1000,
+  fetchWaitMs: 50,
   sessionTimeoutMs: 2000,
 } as const
 
+/** What a driver needs more time for: librdkafka looks again for who its producer is only every half second. */
+const PATIENCE: Readonly<Record<KafkaDriver, Readonly<Record<string, number>>>> = {
+  javascript: {},
+  librdkafka: { publishTimeoutMs: 3500 },
+}
+
 /** A Kafka as the conformance suite wants it. The broker is started when the first test runs. */
 export function kafkaHarness(broker: () => KafkaBroker, way: Way): Harness<KafkaOptions> {
-  const { listener } = way
+  const { listener, driver = 'javascript' } = way
   const isSasl = listener === 'saslTls' || listener === 'saslPlain'
   const isTls = listener !== 'plain' && listener !== 'saslPlain'
   let serial = 0
@@ -48,7 +58,13 @@ export function kafkaHarness(broker: () => KafkaBroker, way: Way): Harness<Kafka
     const { pki } = broker()
     const own = listener === 'mutual' ? (pair ?? (await pki.client(USER.user))) : undefined
     return requestFor(broker().url(listener), {
-      options: { ...QUICK, ...(way.sasl !== undefined && { sasl: way.sasl }), ...way.options },
+      options: {
+        ...QUICK,
+        ...PATIENCE[driver],
+        driver,
+        ...(way.sasl !== undefined && { sasl: way.sasl }),
+        ...way.options,
+      },
       tls: isTls ? tlsFrom(pki.ca, own) : undefined,
       auth: isSasl ? { user: USER.user, password } : undefined,
     })
@@ -99,6 +115,7 @@ export function kafkaHarness(broker: () => KafkaBroker, way: Way): Harness<Kafka
       { address: parseAddress('kafka://a,b:9093'), config: {} },
       { address: parseAddress('kafka://a?clientId=me'), config: {} },
       { address: parseAddress('kafka://a'), config: { acks: '1' } },
+      { address: parseAddress('kafka://a'), config: { driver: 'librdkafka' } },
     ],
     secrets: [USER.password],
     faults: faultsOf(broker, listener),

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import type { KafkaBroker } from '../../brokers/index.ts'
-import { dial, message, publish, subscribe, take, text, tlsFrom, words } from './support.ts'
+import type { KafkaDriver } from './support.ts'
+import { dialAs, message, publish, subscribe, take, text, tlsFrom, words } from './support.ts'
 
 /** What publishing owes beyond the conformance suite, at a real broker. */
-export function publishingTests(started: () => KafkaBroker): void {
+export function publishingTests(started: () => KafkaBroker, driver: KafkaDriver = 'javascript'): void {
+  const dial = dialAs(driver)
   const plain = (options: Readonly<Record<string, unknown>> = {}) => dial(started().url('plain'), { options })
   const numbers = (topic: string, count: number, size: number) =>
     Array.from({ length: count }, (_, index) =>

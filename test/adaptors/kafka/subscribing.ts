@@ -3,12 +3,14 @@ import { test } from 'node:test'
 
 import type { Deliveries } from '../../../src/contract/index.ts'
 import type { KafkaBroker } from '../../brokers/index.ts'
-import { dial, message, publish, subscribe, take, text } from './support.ts'
+import type { KafkaDriver } from './support.ts'
+import { dialAs, message, publish, subscribe, take, text } from './support.ts'
 
 const QUICK = { heartbeatIntervalMs: 100, commitIntervalMs: 10, metadataRefreshMs: 200 }
 
 /** What subscribing owes beyond the conformance suite, at a real broker. */
-export function subscribingTests(started: () => KafkaBroker): void {
+export function subscribingTests(started: () => KafkaBroker, driver: KafkaDriver = 'javascript'): void {
+  const dial = dialAs(driver)
   const plain = (options: Readonly<Record<string, unknown>> = {}) =>
     dial(started().url('plain'), { options: { ...QUICK, ...options } })
   const send = async (topic: string, from: number, count: number) => {

@@ -6,6 +6,9 @@ import { NEVER } from '../support.ts'
 
 export { message, publish, subscribe, take, text, tlsFrom, words } from '../support.ts'
 
+/** The drivers. */
+export type KafkaDriver = KafkaOptions['driver']
+
 /** How a test dials. */
 export interface DialOptions {
   /** Kafka's own options. */
@@ -27,4 +30,9 @@ export function requestFor(
 /** Dials through the adaptor. */
 export function dial(url: string, options: DialOptions = {}): Promise<Link> {
   return kafka.dial(requestFor(url, options), NEVER)
+}
+
+/** Dials through the adaptor with one of its drivers. */
+export function dialAs(driver: KafkaDriver): (url: string, how?: DialOptions) => Promise<Link> {
+  return (url, { options, ...more } = {}) => dial(url, { ...more, options: { driver, ...options } })
 }

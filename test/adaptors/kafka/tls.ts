@@ -9,6 +9,7 @@ import type { ErrorCode, PeerTls } from '../../../src/contract/index.ts'
 import { BackhaulError } from '../../../src/contract/index.ts'
 import type { KafkaBroker, KafkaListener } from '../../brokers/index.ts'
 import type { PairFiles, TestPki } from '../../pki.ts'
+import type { KafkaDriver } from './support.ts'
 
 type Tls = NonNullable<ConnectOptions['tls']>
 
@@ -63,20 +64,36 @@ interface Setting {
   /** Or what is said. */
   readonly code?: ErrorCode
   readonly says?: RegExp
+  /** What the driver librdkafka says, where it cannot do this. */
+  readonly native?: RegExp
 }
 
 const SETTINGS: Readonly<Record<string, Setting>> = {
-  'maxVersion TLSv1.2': { tls: () => ({ maxVersion: 'TLSv1.2' }), session: { version: 'TLSv1.2' } },
-  'minVersion TLSv1.3': { tls: () => ({ minVersion: 'TLSv1.3' }), session: { version: 'TLSv1.3' } },
+  'maxVersion TLSv1.2': {
+    tls: () => ({ maxVersion: 'TLSv1.2' }),
+    session: { version: 'TLSv1.2' },
+    native: /librdkafka with tls\.minVersion .* no choice of TLS versions/,
+  },
+  'minVersion TLSv1.3': {
+    tls: () => ({ minVersion: 'TLSv1.3' }),
+    session: { version: 'TLSv1.3' },
+    native: /librdkafka with tls\.minVersion .* no choice of TLS versions/,
+  },
   'a cipher suite of TLS 1.3': {
     tls: () => ({ ciphers: 'TLS_AES_128_GCM_SHA256', minVersion: 'TLSv1.3' }),
     session: { cipher: 'TLS_AES_128_GCM_SHA256' },
+    native: /librdkafka with tls\.minVersion .* no choice of TLS versions/,
   },
   'a cipher suite of TLS 1.2': {
     tls: () => ({ ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' }),
     session: { cipher: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256' },
+    native: /librdkafka with tls\.minVersion .* no choice of TLS versions/,
   },
-  'a curve': { tls: () => ({ curves: 'P-384', minVersion: 'TLSv1.3' }), session: { version: 'TLSv1.3' } },
+  'a curve': {
+    tls: () => ({ curves: 'P-384', minVersion: 'TLSv1.3' }),
+    session: { version: 'TLSv1.3' },
+    native: /librdkafka with tls\.minVersion .* no choice of TLS versions/,
+  },
   'a curve that TLS 1.3 does not have': {
     tls: () => ({ curves: 'brainpoolP512r1' }),
     code: 'TLS_FAILED',
@@ -85,15 +102,18 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'another name in the certificate': {
     tls: () => ({ serverName: 'localhost' }),
     session: { verified: true },
+    native: /librdkafka with tls\.serverName: it verifies the name that is dialled/,
   },
   'a name that the certificate does not have': {
     tls: () => ({ serverName: 'other.example' }),
     code: 'SERVER_NAME_MISMATCH',
     says: /DNS:localhost.*set tls\.serverName/,
+    native: /librdkafka with tls\.serverName: it verifies the name that is dialled/,
   },
   'a name that is not verified': {
     tls: () => ({ serverName: 'other.example', insecureSkipHostName: true }),
     session: { verified: false },
+    native: /librdkafka with tls\.serverName: it verifies the name that is dialled/,
   },
   'another CA, with a name that is not verified': {
     tls: async (pki) => ({ ca: (await pki.foreign('server')).ca, insecureSkipHostName: true }),
@@ -158,9 +178,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
 }
 
 /** Every form of key, and every TLS setting, at a real broker. */
-export function tlsTests(started: () => KafkaBroker): void {
+export function tlsTests(started: () => KafkaBroker, driver: KafkaDriver = 'javascript'): void {
   const open = async (listener: KafkaListener, tls: Tls): Promise<PeerTls | undefined> => {
-    const client = await connect(started().url(listener), { tls: { ca: started().pki.ca, ...tls } })
+    const options = { tls: { ca: started().pki.ca, ...tls }, options: { driver } }
+    const client = await connect(started().url(listener), options)
     const status = client.current
     await client.close()
     assert.ok(status.state === 'connected')
@@ -174,7 +195,8 @@ export function tlsTests(started: () => KafkaBroker): void {
     })
   }
 
-  for (const [name, { tls, session, code, says }] of Object.entries(SETTINGS)) {
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const { tls, session, code, says } = asOf(driver, setting)
     test(`connect() with ${name} ${code === undefined ? 'works' : `rejects with ${code}`}`, async () => {
       const opening = open('tls', await tls(started().pki))
       if (code === undefined) {
@@ -190,6 +212,13 @@ export function tlsTests(started: () => KafkaBroker): void {
       })
     })
   }
+}
+
+/** What librdkafka cannot do it refuses, and says so. */
+function asOf(driver: KafkaDriver, setting: Setting): Setting {
+  const { native } = setting
+  if (driver === 'javascript' || native === undefined) return setting
+  return { tls: setting.tls, code: 'INVALID_OPTIONS', says: native }
 }
 
 interface KeyForm {

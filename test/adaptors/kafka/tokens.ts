@@ -6,17 +6,18 @@ import { connect } from '../../../src/client/index.ts'
 import type { ErrorCode } from '../../../src/contract/index.ts'
 import { BackhaulError } from '../../../src/contract/index.ts'
 import type { KafkaBroker } from '../../brokers/index.ts'
+import type { KafkaDriver } from './support.ts'
 import { createTokenIssuer } from '../../brokers/index.ts'
 
 type Auth = NonNullable<ConnectOptions['auth']>
 
 /** OAUTHBEARER at a broker that verifies signed tokens by their issuer's keys. */
-export function tokenTests(started: () => KafkaBroker): void {
+export function tokenTests(started: () => KafkaBroker, driver: KafkaDriver = 'javascript'): void {
   const open = (auth: Auth, options: Readonly<Record<string, unknown>> = { sasl: 'OAUTHBEARER' }) =>
     connect(started().url('oauth'), {
       tls: { ca: started().pki.ca },
       auth,
-      options,
+      options: { driver, ...options },
       // what passes is tried again until then
       connectTimeoutMs: 1000,
     })

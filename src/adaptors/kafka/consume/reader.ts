@@ -1,7 +1,5 @@
 import type { BackhaulError, SubscribeOptions } from '../../../contract/index.ts'
 import { BackhaulError as Failure } from '../../../contract/index.ts'
-import type { LinkReader } from '../../shared/readers.ts'
-import { leftError } from '../../shared/readers.ts'
 import { AssignedPartition } from './assigned-partition.ts'
 import type { Cluster } from '../session/cluster.ts'
 import { violation } from '../errors.ts'
@@ -16,9 +14,15 @@ import { lookUpTopics, refreshMs } from './subscribed-topics.ts'
 const STALE_MS = 100
 
 /** One subscription: its stream, and what stands behind it. */
-export interface Reader extends LinkReader {
+export interface Reader {
   /** The stream. */
   readonly outlet: Outlet
+  /** Resolves once the broker has granted everything. */
+  start(): Promise<void>
+  /** Writes finished acknowledgements, and ends the subscription at the broker. */
+  leave(): Promise<void>
+  /** The link has ended. */
+  end(error: BackhaulError): void
 }
 
 /** What a reader tells the link. */
@@ -68,7 +72,7 @@ export class FreeReader implements Reader {
     )
   }
 
-  /** See {@link LinkReader.start}. */
+  /** See {@link Reader.start}. */
   async start(): Promise<void> {
     const found = await lookUpTopics(this.#cluster, this.#topics)
     await this.#add(found, 'latest')
@@ -76,13 +80,13 @@ export class FreeReader implements Reader {
     this.#watch(found)
   }
 
-  /** See {@link LinkReader.leave}. Nothing is to be written. */
+  /** See {@link Reader.leave}. Nothing is to be written. */
   async leave(): Promise<void> {
-    this.end(leftError())
+    this.end(new Failure('CLOSED', 'Cannot read: the subscription was left, subscribe again'))
     await Promise.resolve()
   }
 
-  /** See {@link LinkReader.end}. */
+  /** See {@link Reader.end}. */
   end(error: BackhaulError): void {
     this.#left = true
     this.#stop.abort()

@@ -1,11 +1,10 @@
 import type { Clock, Message, Outcome, Settle } from '../../../contract/index.ts'
 import { deferred } from '../../../kit/deferred.ts'
 import { aborted } from '../errors.ts'
-import { encodeMessage } from './record-batch.ts'
 import type { Encoded } from './record-batch.ts'
 
 /** One `publish()`: what its messages have in common. */
-export interface Handed {
+export interface Handed<E = Encoded> {
   /** Takes the outcomes. */
   readonly settle: Settle
   /** Gives the messages up. */
@@ -15,19 +14,19 @@ export interface Handed {
   /** When it was handed in, on the monotonic clock. */
   readonly handedInMs: number
   /** Its messages. */
-  readonly sent: Sent[]
+  readonly sent: Sent<E>[]
   /** How many of them have no outcome. */
   unsettled: number
 }
 
 /** One message on its way. */
-export interface Sent {
+export interface Sent<E = Encoded> {
   /** The message. */
   readonly message: Message
   /** What is sent. */
-  readonly encoded: Encoded
+  readonly encoded: E
   /** What it was handed in with. */
-  readonly handed: Handed
+  readonly handed: Handed<E>
   /** Its place there. */
   readonly index: number
   /** Its place in the order in which the link was handed messages. */
@@ -37,14 +36,17 @@ export interface Sent {
 }
 
 /** Everything that was handed in and has no outcome. Each message is settled once. */
-export class InHand {
+export class InHand<E = Encoded> {
   readonly #clock: Clock
-  readonly #handed = new Set<Handed>()
+  readonly #encode: (message: Message) => E
+  readonly #handed = new Set<Handed<E>>()
   #order = 0
   #idle = deferred()
 
-  constructor(clock: Clock) {
+  /** @param encode - makes what is sent of a message */
+  constructor(clock: Clock, encode: (message: Message) => E) {
     this.#clock = clock
+    this.#encode = encode
   }
 
   /** Whether every message has its outcome. */
@@ -64,8 +66,8 @@ export class InHand {
   }
 
   /** Takes a batch in hand. When `signal` aborts, what of it is not settled fails. */
-  take(messages: readonly Message[], settle: Settle, signal: AbortSignal): readonly Sent[] {
-    const handed: Handed = {
+  take(messages: readonly Message[], settle: Settle, signal: AbortSignal): readonly Sent<E>[] {
+    const handed: Handed<E> = {
       settle,
       signal,
       onAbort: () => this.#abort(handed),
@@ -77,7 +79,7 @@ export class InHand {
     this.#handed.add(handed)
     signal.addEventListener('abort', handed.onAbort, { once: true })
     for (const [index, message] of messages.entries()) {
-      const encoded = encodeMessage(message)
+      const encoded = this.#encode(message)
       handed.sent.push({ message, encoded, handed, index, order: this.#order, settled: false })
       this.#order += 1
     }
@@ -85,7 +87,7 @@ export class InHand {
   }
 
   /** Settles a message, unless it is settled. */
-  settle(sent: Sent, outcome: Outcome): void {
+  settle(sent: Sent<E>, outcome: Outcome): void {
     if (sent.settled) return
     sent.settled = true
     const { handed } = sent
@@ -105,7 +107,7 @@ export class InHand {
   }
 
   /** Fails messages, and with them whatever was handed in later with the same topic and key, so that order is kept. */
-  fail(failing: readonly Sent[], outcome: Outcome): void {
+  fail(failing: readonly Sent<E>[], outcome: Outcome): void {
     const [first] = failing
     if (first === undefined) return
     for (const sent of failing) this.settle(sent, outcome)
@@ -118,7 +120,7 @@ export class InHand {
     }
   }
 
-  #abort({ sent, signal }: Handed): void {
+  #abort({ sent, signal }: Handed<E>): void {
     const failing = sent.filter(({ settled }) => !settled)
     this.fail(failing, { kind: 'failed', error: aborted('publish', signal) })
   }

@@ -13,8 +13,8 @@ import type { ProduceResult } from './request.ts'
 import { PRODUCE, readProduce, writeProduce } from './request.ts'
 import { verdictOf } from './verdict.ts'
 import type { ProducerIdentity } from './record-batch.ts'
-import { prepareBatch } from './record-batch.ts'
-import { checkTopicName } from '../topic.ts'
+import { encodeMessage, prepareBatch } from './record-batch.ts'
+import { problemOf } from './problem.ts'
 import type { TopicQueue } from './topic-queue.ts'
 import { TopicQueues } from './topic-queue.ts'
 
@@ -49,7 +49,7 @@ export class Producer {
   constructor(cluster: Cluster, onLost: (error: BackhaulError) => void) {
     this.#cluster = cluster
     this.#onLost = onLost
-    this.#inHand = new InHand(cluster.clock)
+    this.#inHand = new InHand(cluster.clock, encodeMessage)
     this.#topics = new TopicQueues(cluster, {
       known: (topic) => this.#distribute(topic),
       refused: (topic, error) => this.#refuseTopic(topic, error),
@@ -71,7 +71,7 @@ export class Producer {
   publish(messages: readonly Message[], settle: Settle, signal: AbortSignal): void {
     const refused: [Sent, BackhaulError][] = []
     for (const sent of this.#inHand.take(messages, settle, signal)) {
-      const error = this.#problemOf(sent.message)
+      const error = problemOf(sent.message, this.#cluster.options.maxMessageBytes)
       if (error === undefined) this.#queue(sent)
       else refused.push([sent, error])
     }
@@ -101,23 +101,6 @@ export class Producer {
     this.#inHand.settleAll({ kind: 'failed', error })
     this.#topics.end()
     this.#lanes.clear()
-  }
-
-  #problemOf(message: Message): BackhaulError | undefined {
-    const { maxMessageBytes } = this.#cluster.options
-    try {
-      checkTopicName(message.topic)
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      return new Failure(error.code, error.message, undefined, { scope: 'topic' })
-    }
-    if (message.payload.length <= maxMessageBytes) return undefined
-    return new Failure(
-      'MESSAGE_TOO_LARGE',
-      `Cannot publish to "${message.topic}": the message has ${message.payload.length} bytes and may have ${maxMessageBytes}, send less or raise maxMessageBytes`,
-      undefined,
-      { scope: 'message' },
-    )
   }
 
   #queue(sent: Sent): void {

@@ -1,5 +1,4 @@
 import type { BackhaulError, Deliveries, Timer } from '../../../contract/index.ts'
-import { leftError } from '../../shared/readers.ts'
 import type { RedisConnection } from '../session/connection.ts'
 import type { RawEntry } from './entries.ts'
 import { answerList, answerText, readEntries, readStreams, storedOf } from './entries.ts'
@@ -7,7 +6,7 @@ import { Member } from './member.ts'
 import type { Entry } from './outlet.ts'
 import { Outlet } from './outlet.ts'
 import type { Reader, ReaderContext } from './reader.ts'
-import { askOn, LEAVE_MS, ReadLoop } from './reader.ts'
+import { askOn, LEAVE_MS, leftError, ReadLoop } from './reader.ts'
 
 /*
  * A subscription as a member of a group. The broker lists for each member what it was given and has not acknowledged (its pending
@@ -120,7 +119,7 @@ export class GroupReader implements Reader {
     return this.#streams.map(({ name }) => name)
   }
 
-  /** See {@link LinkReader.start}. */
+  /** See {@link Reader.start}. */
   async start(): Promise<void> {
     const { clock, options } = this.#context
     const connection = await this.#context.open(this.#stop.signal)
@@ -137,7 +136,7 @@ export class GroupReader implements Reader {
     )
   }
 
-  /** See {@link LinkReader.leave}. */
+  /** See {@link Reader.leave}. */
   async leave(): Promise<void> {
     this.#loop.stop()
     this.#stop.abort()
@@ -157,7 +156,7 @@ export class GroupReader implements Reader {
     this.#connection?.look(now)
   }
 
-  /** See {@link LinkReader.end}. */
+  /** See {@link Reader.end}. */
   end(error: BackhaulError): void {
     this.#loop.stop()
     this.#stop.abort()

@@ -9,27 +9,25 @@ import type {
   Settle,
   SubscribeOptions,
   Timer,
-} from '../../../contract/index.ts'
-import { BackhaulError as Failure } from '../../../contract/index.ts'
-import { deferred } from '../../../kit/deferred.ts'
-import { Readers } from '../../shared/readers.ts'
-import type { ClusterSetup } from './cluster.ts'
-import { Cluster } from './cluster.ts'
-import { aborted, closed, linkLost } from '../errors.ts'
-import { GroupReader } from '../consume/group-reader.ts'
-import type { KafkaOptions } from '../options.ts'
-import { Producer } from '../produce/producer.ts'
-import type { Reader, ReaderWatcher } from '../consume/reader.ts'
-import { FreeReader } from '../consume/reader.ts'
-import { checkSubscription } from '../topic.ts'
+} from '../../contract/index.ts'
+import { BackhaulError as Failure } from '../../contract/index.ts'
+import { deferred } from '../../kit/deferred.ts'
+import type { Reader, ReaderWatcher } from './consume/reader.ts'
+import type { Engine } from './engine.ts'
+import { aborted, closed, linkLost } from './errors.ts'
+import type { KafkaOptions } from './options.ts'
+import { checkSubscription } from './topic.ts'
 
 /*
- * A link joins its parts: the cluster's connections, the producer, and one reader for each subscription. It is open, closing (what was
- * published is still settled, and finished acknowledgements are written) or ended. There is one way to end, `#end(error)`.
+ * A link over an engine, which is one driver's way to a cluster: its publisher, and one reader for each subscription. It is open,
+ * closing (what was published is still settled, and finished acknowledgements are written) or ended. There is one way to end,
+ * `#end(error)`.
  */
 
 /** How long `close()` waits for the broker, in milliseconds. */
 const CLOSE_MS = 4500
+/** How long it waits for connections to be gone, in milliseconds. */
+const END_MS = 400
 
 /** What Kafka can do at best. */
 export const KAFKA_CAPABILITIES: Capabilities = {
@@ -50,9 +48,12 @@ export const KAFKA_CAPABILITIES: Capabilities = {
   maxInFlight: 10_000,
 }
 
+/** Makes an engine; `onLost` is to be called when its link must end. */
+export type MakeEngine = (onLost: (error: BackhaulError) => void) => Engine
+
 /** Dials the cluster. */
-export async function openLink(setup: ClusterSetup, signal: AbortSignal): Promise<KafkaLink> {
-  const link = new KafkaLink(setup)
+export async function openLink(makeEngine: MakeEngine, signal: AbortSignal): Promise<KafkaLink> {
+  const link = new KafkaLink(makeEngine)
   try {
     await link.dial(signal)
     return link
@@ -66,26 +67,23 @@ export async function openLink(setup: ClusterSetup, signal: AbortSignal): Promis
 export class KafkaLink implements Link {
   /** As far as the options hold them. */
   readonly capabilities: Capabilities
-  readonly #cluster: Cluster
-  readonly #producer: Producer
-  readonly #readers = new Readers<Reader>()
+  readonly #engine: Engine
+  readonly #readers = new Set<Reader>()
+  readonly #leaving = new Set<Promise<void>>()
   readonly #lost = deferred<BackhaulError>()
   #watch: Timer | undefined
   #closing: Promise<void> | undefined
   #ended: BackhaulError | undefined
 
   /** Not dialled yet; use {@link openLink}. */
-  constructor(setup: ClusterSetup) {
-    const onLost = (error: BackhaulError) => this.#end(error)
-    this.#cluster = new Cluster(setup, onLost)
-    this.#producer = new Producer(this.#cluster, onLost)
-    this.capabilities = capabilitiesOf(setup.options)
+  constructor(makeEngine: MakeEngine) {
+    this.#engine = makeEngine((error) => this.#end(error))
+    this.capabilities = capabilitiesOf(this.#engine.options)
   }
 
   /** Who is at the other end. */
   get peer(): Peer {
-    const { address, tls } = this.#cluster.first
-    return { protocol: 'Kafka', address, tls }
+    return this.#engine.peer
   }
 
   /** See {@link Link.lost}. */
@@ -95,13 +93,13 @@ export class KafkaLink implements Link {
 
   /** Dials; once. */
   async dial(signal: AbortSignal): Promise<void> {
-    await this.#cluster.dial(signal)
+    await this.#engine.dial(signal)
     this.#look()
   }
 
   /** Gives up a link that was never handed out. */
   abandon(): void {
-    this.#end(linkLost(this.#cluster.options.hosts[0]?.host ?? ''))
+    this.#end(linkLost(this.#engine.options.hosts[0]?.host ?? ''))
   }
 
   /** See {@link Link.publish}. */
@@ -109,7 +107,7 @@ export class KafkaLink implements Link {
     if (batch.length === 0) return
     const error = this.#unusable() ?? (signal.aborted ? aborted('publish', signal) : undefined)
     if (error === undefined) {
-      this.#producer.publish(batch, settle, signal)
+      this.#engine.publisher.publish(batch, settle, signal)
       return
     }
     const failed: Outcome = { kind: 'failed', error }
@@ -129,17 +127,16 @@ export class KafkaLink implements Link {
     }
     for (const topic of topics) checkSubscription(topic)
     const unusable = this.#unusable()
-    if (unusable !== undefined) throw linkLost(this.#cluster.first.address, unusable)
+    if (unusable !== undefined) throw linkLost(this.peer.address, unusable)
     if (signal.aborted) throw aborted('subscribe', signal)
     const watcher: ReaderWatcher = {
       lost: (error) => this.#end(error),
-      left: (reader) => this.#readers.leave(reader),
+      left: (reader) => this.#leave(reader),
     }
-    const reader =
-      options.group === undefined
-        ? new FreeReader(this.#cluster, topics, options, watcher)
-        : new GroupReader(this.#cluster, options.group, topics, options, watcher)
-    await this.#readers.start(reader, signal)
+    const group = options.group ?? this.#engine.options.group
+    const reader = this.#engine.reader(topics, { ...options, group }, watcher)
+    this.#readers.add(reader)
+    await this.#start(reader, signal)
     return reader.outlet
   }
 
@@ -149,24 +146,58 @@ export class KafkaLink implements Link {
     return this.#closing
   }
 
+  async #start(reader: Reader, signal: AbortSignal): Promise<void> {
+    let giveUp: (error: BackhaulError) => void = () => undefined
+    const gaveUp = new Promise<never>((_, reject) => (giveUp = reject))
+    const onAbort = () => {
+      giveUp(aborted('subscribe', signal))
+      void this.#leave(reader)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    void this.#lost.promise.then((error) => {
+      signal.removeEventListener('abort', onAbort)
+      giveUp(linkLost(this.peer.address, error))
+    })
+    try {
+      await Promise.race([reader.start(), gaveUp])
+    } catch (error) {
+      signal.removeEventListener('abort', onAbort)
+      void this.#leave(reader)
+      throw error
+    }
+  }
+
+  /** Ends a subscription at the broker; `close()` waits for it. */
+  #leave(reader: Reader): Promise<void> {
+    if (!this.#readers.delete(reader)) return Promise.resolve()
+    const leaving = reader.leave().finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
+    return leaving
+  }
+
   #unusable(): BackhaulError | undefined {
-    return this.#ended ?? (this.#closing === undefined ? undefined : closed(this.#cluster.first.address))
+    return this.#ended ?? (this.#closing === undefined ? undefined : closed(this.peer.address))
   }
 
   async #close(): Promise<void> {
     if (this.#ended === undefined) {
-      const { clock } = this.#cluster
+      const { clock, publisher } = this.#engine
       const flushed = async () => {
-        await this.#readers.leaveAll()
-        if (!this.#producer.isIdle) await this.#producer.idle
+        await Promise.all([...this.#readers].map((reader) => this.#leave(reader)))
+        await Promise.all(this.#leaving)
+        if (!publisher.isIdle) await publisher.idle
       }
       const limit = deferred()
       const timer = clock.after(CLOSE_MS, () => limit.resolve())
       await Promise.race([flushed(), limit.promise, this.#lost.promise])
       timer.cancel()
     }
-    this.#end(closed(this.#cluster.first.address))
-    await this.#readers.quiet()
+    this.#end(closed(this.peer.address))
+    await Promise.allSettled(this.#leaving)
+    const limit = deferred()
+    const timer = this.#engine.clock.after(END_MS, () => limit.resolve())
+    await Promise.race([this.#engine.ended, limit.promise])
+    timer.cancel()
   }
 
   #end(error: BackhaulError): void {
@@ -174,21 +205,19 @@ export class KafkaLink implements Link {
     this.#ended = error
     this.#watch?.cancel()
     this.#lost.resolve(error)
-    this.#readers.end(error, () => linkLost(this.#cluster.first.address, error))
-    this.#cluster.close(error)
-    this.#producer.end(error)
+    for (const reader of this.#readers) reader.end(error)
+    this.#readers.clear()
+    this.#engine.end(error)
   }
 
   /** Looks now and then whether the broker is silent for too long. */
   #look(): void {
     if (this.#ended !== undefined) return
-    const { clock, options } = this.#cluster
+    const { clock, options } = this.#engine
     const { keepAliveMs, requestTimeoutMs, publishTimeoutMs } = options
     const everyMs = Math.max(10, Math.min(keepAliveMs, requestTimeoutMs, publishTimeoutMs, 10_000) / 4)
     this.#watch = clock.after(everyMs, () => {
-      const now = clock.monotonic()
-      this.#cluster.look(now)
-      this.#producer.look(now)
+      this.#engine.look(clock.monotonic())
       this.#look()
     })
   }
