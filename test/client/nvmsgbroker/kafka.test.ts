@@ -56,7 +56,6 @@ describe('nvmsgbroker at a real Kafka', { skip: withoutKafka() }, () => {
       assert.equal(await site.library.subscribe(handle, [topic, other], take), OK)
       const payloads = [0, 1, 2, 3, 4].map((index) => Buffer.from(`${index}\0\xff${FULL}`, 'latin1'))
       const told: number[] = []
-      const startMs = performance.now()
       if (how === 'at once') {
         told.push(
           ...(await Promise.all(payloads.map((payload) => sent(site.library, handle, topic, payload)))),
@@ -65,7 +64,6 @@ describe('nvmsgbroker at a real Kafka', { skip: withoutKafka() }, () => {
         for (const payload of payloads) told.push(await sent(site.library, handle, topic, payload))
       }
       assert.deepEqual(told, [OK, OK, OK, OK, OK])
-      assert.ok(performance.now() - startMs < 5000)
       assert.deepEqual(
         await received.until(5),
         payloads.map((payload) => `${topic} ${payload.toString('latin1')}`),

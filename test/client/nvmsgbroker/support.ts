@@ -80,7 +80,7 @@ export async function setUp(
   const lines: string[] = []
   const library = createNvMsgBroker({
     settingsFile: await write('cfg_nvmsgbroker.txt', `[nvmsgbroker]\n${settings}`),
-    connectTimeoutMs: 5000,
+    connectTimeoutMs: 30_000,
     env: {},
     onError: (error) => errors.push(error),
     onLog: (line) => lines.push(line),
