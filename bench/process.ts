@@ -54,9 +54,9 @@ export class RoundProcess implements AsyncDisposable {
     return figuresSchema.parse(await this.next())
   }
 
-  /** What it says next. */
-  async next(): Promise<unknown> {
-    const timer = setTimeout(() => this.#child.kill(), ROUND_MS)
+  /** What it says next; it is ended when it says nothing for `patienceMs` milliseconds. */
+  async next(patienceMs = ROUND_MS): Promise<unknown> {
+    const timer = setTimeout(() => this.#child.kill(), patienceMs)
     try {
       return (await this.#messages.next()).value
     } finally {
