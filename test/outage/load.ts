@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly bytes?: number
   /** Over how many keys, in turn. @default 10 */
   readonly keys?: number
+  /** The number of the first one. @default 0 */
+  readonly first?: number
   /** The class of all. @default 'telemetry' */
   readonly priority?: Priority
   /** Is told of each message that was accepted. */
@@ -46,14 +48,20 @@ export class Load implements Disposable {
   readonly #options: LoadOptions
   readonly #sending: Promise<void>
   readonly #open = new Set<Promise<void>>()
-  #next = 0
+  #next: number
   #stopped = false
 
   /** Starts at once. */
   constructor(client: Client, options: LoadOptions) {
     this.#client = client
     this.#options = options
+    this.#next = options.first ?? 0
     this.#sending = this.#run()
+  }
+
+  /** The number that the next one would have. */
+  get next(): number {
+    return this.#next
   }
 
   /** How many were accepted. */
@@ -81,8 +89,9 @@ export class Load implements Disposable {
 
   async #run(): Promise<void> {
     const startMs = performance.now()
+    const first = this.#next
     while (!this.#stopped) {
-      const due = ((performance.now() - startMs) * this.#options.ratePerSecond) / 1000
+      const due = first + ((performance.now() - startMs) * this.#options.ratePerSecond) / 1000
       for (; this.#next < due; this.#next += 1) this.#send(this.#next)
       await sleep(Math.min(TICK_MS, 1000 / this.#options.ratePerSecond))
     }
