@@ -27,7 +27,7 @@ for (const row of RIGHTS_ROWS) {
     await using site = await row.start(TOPICS)
     // refused topics are tried every 30 s: here that is every 3 s
     const clock = fastClock(10)
-    const outbox = { path: folder, minFreeBytes: 0, maxBytes: 32 * MIB }
+    const outbox = { path: folder, minFreeBytes: 0, maxBytes: 32 * MIB, maxParkedBytes: 256 * MIB }
     await using client = await connect(site.url, { ...site.options, outbox, clock })
     const start = (first: (index: number) => number) =>
       TOPICS.map(
@@ -65,7 +65,8 @@ for (const row of RIGHTS_ROWS) {
       const sent = [...load.sent, ...(later[index]?.sent ?? [])]
       const arrivals = await site.arrivals(topic, sent.length)
       const { lost, outOfOrder, otherId } = compare(sent, arrivals)
-      assert.deepEqual({ lost, outOfOrder, otherId }, { lost: [], outOfOrder: [], otherId: [] }, topic)
+      const where = `${topic}, ${JSON.stringify(client.account)}`
+      assert.deepEqual({ where, lost, outOfOrder, otherId }, { where, lost: [], outOfOrder: [], otherId: [] })
       assert.deepEqual([...load.errors, ...(later[index]?.errors ?? [])], [])
       if (topic !== REFUSED) slowestMs = Math.max(slowestMs, ...arrivals.map(waitOf))
     }
