@@ -20,7 +20,7 @@ const MISTAKES: readonly Mistake[] = [
     edit: [['    options:', '    minVersion: TLSv1.3\n    options:']],
     at: [11, 5],
     code: 'INVALID_CONFIG',
-    fix: 'known are url, tls, auth, options',
+    fix: 'known are url, adaptor, tls, auth, options',
   },
   {
     what: 'no address',
