@@ -5,11 +5,11 @@ import { Round } from '../round.ts'
 import type { Place, Side } from './side.ts'
 
 /*
- * One side in its own process. Arguments: side, direction, payload bytes, the place of the broker as JSON.
+ * One side in its own process. Arguments: side, direction, the place of the broker as JSON.
  *
  * It says `ready`, or why it cannot be. Then each command of its parent is one round:
  *
- * - a producer: `TOPIC COUNT` produces so many messages as fast as it can, `TOPIC COUNT pace` a few every few milliseconds;
+ * - a producer: `TOPIC COUNT BYTES` produces so many messages as fast as it can, with `pace` behind it a few every few milliseconds;
  * - a consumer: `TOPIC COUNT GROUP` reads them; it says `reading` first, and then what the round took. With `pace` behind it, also how
  *   long each message was on its way: such a message begins with the time at which it was made.
  */
@@ -19,7 +19,7 @@ const PACE_MS = 5
 const PACE_MESSAGES = 5
 const STAMP_BYTES = 8
 
-const [sideName = '', direction = '', bytesText = '', placeText = ''] = process.argv.slice(2)
+const [sideName = '', direction = '', placeText = ''] = process.argv.slice(2)
 
 // only the library that is measured is loaded
 async function open(): Promise<Side | string> {
@@ -59,8 +59,8 @@ function report(round: Round, latencies: Float64Array): void {
   round.report({ p50Ms: at(0.5), p99Ms: at(0.99) })
 }
 
-async function produce(side: Side, topic: string, count: number): Promise<void> {
-  const payloads = makePayloads(Number(bytesText))
+async function produce(side: Side, topic: string, count: number, bytes: number): Promise<void> {
+  const payloads = makePayloads(bytes)
   const latencies = new Float64Array(count)
   const round = new Round(count)
   round.start()
@@ -68,8 +68,8 @@ async function produce(side: Side, topic: string, count: number): Promise<void> 
   report(round, latencies)
 }
 
-async function pace(side: Side, topic: string, count: number): Promise<void> {
-  const payloads = makePayloads(Number(bytesText)).slice(0, PACE_MESSAGES)
+async function pace(side: Side, topic: string, count: number, bytes: number): Promise<void> {
+  const payloads = makePayloads(bytes).slice(0, PACE_MESSAGES)
   for (let sent = 0; sent < count; sent += PACE_MESSAGES) {
     for (const payload of payloads) payload.writeDoubleBE(now())
     await side.produce(topic, payloads, new Float64Array(PACE_MESSAGES))
@@ -108,8 +108,8 @@ function serve(side: Side): void {
     const [topic = '', countText = '', rest = '', paced = ''] = command.split(' ')
     const count = Number(countText)
     if (direction === 'consume') await consume(side, topic, count, rest, paced === 'pace')
-    else if (rest === 'pace') await pace(side, topic, count)
-    else await produce(side, topic, count)
+    else if (paced === 'pace') await pace(side, topic, count, Number(rest))
+    else await produce(side, topic, count, Number(rest))
   }
   process.on('message', (command) => void obey(String(command)))
   process.once('disconnect', () => void side.close())

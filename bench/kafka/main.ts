@@ -22,15 +22,16 @@ const { values: flags } = parseArgs({
   },
 })
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3))
-/** Rounds that count for nothing: before them the compiler of the engine is not done with any side. */
-const WARM_UPS = flags.quick ? 0 : 3
+/** Rounds that count for nothing, of small messages: before them the compiler of the engine is not done with any side. */
+const WARM_UPS = flags.quick ? 0 : 5
+const WARM_UP = { messages: 40_000, bytes: 200 } as const
 const nodeOptions = flags.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${flags.profile}`]
 
 const rows = (['produce', 'consume'] as const)
   .flatMap((direction) =>
     (flags.quick ? (['mutual'] as const) : (['plain', 'mutual'] as const)).flatMap((listener) =>
       (flags.quick ? [1024] : [200, 1024, 10_240]).map((bytes): Row => {
-        const messages = flags.quick ? 200 : bytes > 4096 ? 10_000 : 40_000
+        const messages = flags.quick ? 200 : bytes > 4096 ? 6000 : 40_000
         return { direction, listener, bytes, messages }
       }),
     ),
@@ -49,7 +50,7 @@ const SMALL_TOPIC = { 'retention.bytes': '134217728', 'segment.bytes': '16777216
 async function startSides(row: Row, place: Place): Promise<Map<SideName, Runner>> {
   const runners = new Map<SideName, Runner>()
   for (const side of SIDES) {
-    const runner = await Runner.start(side, row, place, nodeOptions)
+    const runner = await Runner.start(side, row.direction, place, nodeOptions)
     if (typeof runner === 'string') missing.set(side, runner)
     else runners.set(side, runner)
   }
@@ -67,7 +68,11 @@ async function measure(row: Row, broker: KafkaBroker): Promise<Results> {
   })
   try {
     if (row.direction === 'produce') {
-      return await inTurn(runners, (runner) => runner.produce(topic, row.messages))
+      return await inTurn(
+        runners,
+        (runner) => runner.produce(topic, WARM_UP),
+        (runner) => runner.produce(topic, row),
+      )
     }
     return await readInTurn(row, place, topic, runners, broker)
   } finally {
@@ -83,15 +88,24 @@ async function readInTurn(
   runners: ReadonlyMap<SideName, Runner>,
   broker: KafkaBroker,
 ): Promise<Results> {
-  const started = await Runner.start('backhaul', { ...row, direction: 'produce' }, place, [])
+  const started = await Runner.start('backhaul', 'produce', place, [])
   if (typeof started === 'string') throw new Error(started)
   await using feeder = started
-  await feeder.produce(topic, row.messages)
-  const results = await inTurn(runners, (runner) => runner.consume(topic, row.messages))
+  const warm = `${topic}-warm`
+  if (WARM_UPS > 0) {
+    await broker.admin.createTopic(warm, { partitions: 4 })
+    await feeder.produce(warm, WARM_UP)
+  }
+  await feeder.produce(topic, row)
+  const results = await inTurn(
+    runners,
+    (runner) => runner.consume(warm, WARM_UP.messages),
+    (runner) => runner.consume(topic, row.messages),
+  )
   for (const [side, runner] of runners) {
     const paced = `${topic}-${side}`
     await broker.admin.createTopic(paced, { partitions: 4 })
-    const { p50Ms, p99Ms } = await runner.listen(paced, feeder, flags.quick ? 50 : 1000)
+    const { p50Ms, p99Ms } = await runner.listen(paced, feeder, { ...row, messages: flags.quick ? 50 : 1000 })
     const figures = results.get(side) ?? []
     results.set(
       side,
@@ -103,15 +117,17 @@ async function readInTurn(
 
 async function inTurn(
   runners: ReadonlyMap<SideName, Runner>,
+  warmUp: (runner: Runner) => Promise<Figures>,
   round: (runner: Runner) => Promise<Figures>,
 ): Promise<Map<SideName, Figures[]>> {
   const results = new Map<SideName, Figures[]>()
   for (const side of runners.keys()) results.set(side, [])
-  for (let count = 0; count < WARM_UPS + rounds; count += 1) {
-    for (const [side, runner] of runners) {
-      const figures = await round(runner)
-      if (count >= WARM_UPS) results.get(side)?.push(figures)
-    }
+  for (const runner of runners.values()) {
+    for (let count = 0; count < WARM_UPS; count += 1) await warmUp(runner)
+    await round(runner)
+  }
+  for (let count = 0; count < rounds; count += 1) {
+    for (const [side, runner] of runners) results.get(side)?.push(await round(runner))
   }
   return results
 }

@@ -10,6 +10,8 @@ const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
 
 const schema = figuresSchema.extend({ p50Ms: z.number(), p99Ms: z.number() }) satisfies z.ZodType<Figures>
 
+type Load = Pick<Row, 'messages' | 'bytes'>
+
 /** One side of a row in a process of its own. */
 export class Runner implements AsyncDisposable {
   readonly #process: RoundProcess
@@ -21,11 +23,11 @@ export class Runner implements AsyncDisposable {
   /** Starts it. A text says why it is left out. */
   static async start(
     side: SideName,
-    { direction, bytes }: Row,
+    direction: Row['direction'],
     place: Place,
     nodeOptions: readonly string[],
   ): Promise<Runner | string> {
-    const args = [side, direction, String(bytes), JSON.stringify(place)]
+    const args = [side, direction, JSON.stringify(place)]
     const process = await RoundProcess.start(CHILD, args, nodeOptions)
     if (process.first === 'ready') return new Runner(process)
     await process[Symbol.asyncDispose]()
@@ -33,8 +35,8 @@ export class Runner implements AsyncDisposable {
   }
 
   /** Produces so many messages. */
-  async produce(topic: string, messages: number): Promise<Figures> {
-    this.#process.go(`${topic} ${messages}`)
+  async produce(topic: string, { messages, bytes }: Load): Promise<Figures> {
+    this.#process.go(`${topic} ${messages} ${bytes}`)
     return schema.parse(await this.#process.next())
   }
 
@@ -46,10 +48,10 @@ export class Runner implements AsyncDisposable {
   }
 
   /** Reads an empty topic while `feeder` produces a little to it: the figures tell how long a message is on its way. */
-  async listen(topic: string, feeder: Runner, messages: number): Promise<Figures> {
+  async listen(topic: string, feeder: Runner, { messages, bytes }: Load): Promise<Figures> {
     this.#process.go(`${topic} ${messages} ${this.#group(topic)} pace`)
     await this.#process.next()
-    feeder.#process.go(`${topic} ${messages} pace`)
+    feeder.#process.go(`${topic} ${messages} ${bytes} pace`)
     return schema.parse(await this.#process.next())
   }
 
