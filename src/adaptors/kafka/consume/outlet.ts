@@ -49,6 +49,7 @@ export class Outlet implements Deliveries {
   #bytes = 0
   #inWork = 0
   #paused = false
+  #toldLater = false
   #ended = false
 
   /**
@@ -135,9 +136,10 @@ export class Outlet implements Deliveries {
   /** The next delivery, as soon as there is one and it may be in work. */
   next(): Promise<IteratorResult<Delivery, undefined>> {
     if (this.#ended) return Promise.resolve({ done: true, value: undefined })
+    const value = this.#takers.length === 0 ? this.#take() : undefined
+    if (value !== undefined) return Promise.resolve({ done: false, value })
     const taker = deferred<IteratorResult<Delivery, undefined>>()
     this.#takers.push(taker)
-    this.#hand()
     return taker.promise
   }
 
@@ -170,7 +172,7 @@ export class Outlet implements Deliveries {
       this.#later(item, delayMs)
     }
     this.#hand()
-    this.#onRoom()
+    this.#tellLater()
   }
 
   #tellQuiet(): void {
@@ -193,18 +195,38 @@ export class Outlet implements Deliveries {
     this.#timers.add(timer)
   }
 
+  /** Hands out what may be handed out to those who wait. */
   #hand(): void {
-    while (this.#takers.length > 0 && this.#inWork < this.#maxInWork && !this.#paused && !this.#ended) {
+    while (this.#takers.length > 0) {
+      const value = this.#take()
+      if (value === undefined) break
+      this.#takers.shift()?.resolve({ done: false, value })
+    }
+  }
+
+  /** Takes what may be handed out next. */
+  #take(): Delivery | undefined {
+    while (this.#inWork < this.#maxInWork && !this.#paused && !this.#ended) {
       const item = this.#waiting.shift()
-      if (item === undefined) break
+      this.#tellLater()
+      if (item === undefined) return undefined
       this.#bytes -= item.bytes
       if (!item.partition.active || item.partition.leaving || item.stored === undefined) continue
       this.#inWork += 1
       item.partition.inWork += 1
-      const value = new KafkaDelivery(this, item, item.stored)
-      this.#takers.shift()?.resolve({ done: false, value })
+      return new KafkaDelivery(this, item, item.stored)
     }
-    if (this.hungry) this.#onRoom()
+    return undefined
+  }
+
+  /** Tells once a turn that something was taken or finished: whoever is told looks at every partition. */
+  #tellLater(): void {
+    if (this.#toldLater) return
+    this.#toldLater = true
+    setImmediate(() => {
+      this.#toldLater = false
+      if (!this.#ended) this.#onRoom()
+    })
   }
 }
 
@@ -265,6 +287,10 @@ function readHeaders(parts: readonly Buffer[]): { id: string | undefined; header
     if (name === ID_HEADER && id === undefined) id = value
     else pairs.push([name, value])
   }
+  const [first] = pairs
+  if (first === undefined) return { id, headers: undefined }
   // of one name, the first counts
-  return { id, headers: pairs.length === 0 ? undefined : Object.fromEntries(pairs.toReversed()) }
+  if (pairs.length > 1) return { id, headers: Object.fromEntries(pairs.toReversed()) }
+  const [name, value] = first
+  return { id, headers: { [name]: value } }
 }

@@ -18,6 +18,7 @@ import { late, violation } from '../errors.ts'
 
 const MAX_FRAME = 256 * 1024 ** 2
 const NO_TAGS = Buffer.of(0)
+const NOTHING = Buffer.alloc(0)
 
 /** What a connection is made with. */
 export interface ConnectionSetup {
@@ -61,10 +62,12 @@ export class BrokerConnection {
   readonly #stream: Duplex
   readonly #socket: OpenSocket
   readonly #pending = new Ring<Pending>()
-  readonly #chunks: Buffer[] = []
+  /** The answer that is coming in, behind its length, and how much of it is there. */
+  #frame: Buffer | undefined
+  #filled = 0
+  /** The beginning of a length. */
+  #begun: Buffer | undefined
   readonly #onEnd: (error: BackhaulError) => void
-  #buffered = 0
-  #wanted = 4
   #correlationId = 0
   #answered = false
   #ended: BackhaulError | undefined
@@ -192,7 +195,7 @@ export class BrokerConnection {
   #finish(error: BackhaulError): void {
     this.#ended = error
     this.#stream.destroy()
-    this.#chunks.length = 0
+    this.#frame = undefined
     for (let one = this.#pending.shift(); one !== undefined; one = this.#pending.shift()) one.failed(error)
   }
 
@@ -206,29 +209,49 @@ export class BrokerConnection {
     this.#stream.uncork()
   }
 
+  /**
+   * Takes in what came. An answer that comes in parts is put together as they come: parts that were kept until the last one would
+   * outlive the young generation, and it is full collections that make large answers dear.
+   */
   #take(chunk: Buffer): void {
-    this.#chunks.push(chunk)
-    this.#buffered += chunk.length
-    while (this.#buffered >= this.#wanted && this.#ended === undefined) {
-      const joined = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
-      if (joined === undefined) return
-      this.#chunks.length = 0
-      const size = joined.readInt32BE(0)
-      if (size < 4 || size > MAX_FRAME) {
-        this.end(violation(this.address, 'what is no answer of Kafka'))
-        return
-      }
-      const end = size + 4
-      if (joined.length < end) {
-        this.#chunks.push(joined)
-        this.#wanted = end
-        return
-      }
-      this.#buffered = joined.length - end
-      this.#wanted = 4
-      if (this.#buffered > 0) this.#chunks.push(joined.subarray(end))
-      this.#answer(joined.subarray(4, end))
+    let rest = this.#begun === undefined ? chunk : Buffer.concat([this.#begun, chunk])
+    this.#begun = undefined
+    while (rest.length > 0 && this.#ended === undefined) {
+      if (this.#frame === undefined) rest = this.#begin(rest)
+      else rest = this.#fill(this.#frame, rest)
     }
+  }
+
+  /** The beginning of an answer; gives what is behind it. */
+  #begin(bytes: Buffer): Buffer {
+    if (bytes.length < 4) {
+      this.#begun = bytes
+      return NOTHING
+    }
+    const size = bytes.readInt32BE(0)
+    if (size < 4 || size > MAX_FRAME) {
+      this.end(violation(this.address, 'what is no answer of Kafka'))
+      return NOTHING
+    }
+    const end = size + 4
+    if (bytes.length < end) {
+      this.#frame = Buffer.allocUnsafeSlow(size)
+      this.#filled = 0
+      return bytes.subarray(4)
+    }
+    this.#answer(bytes.subarray(4, end))
+    return bytes.subarray(end)
+  }
+
+  /** A further part of an answer; gives what is behind it. */
+  #fill(frame: Buffer, bytes: Buffer): Buffer {
+    const taken = bytes.copy(frame, this.#filled)
+    this.#filled += taken
+    if (this.#filled === frame.length) {
+      this.#frame = undefined
+      this.#answer(frame)
+    }
+    return bytes.subarray(taken)
   }
 
   #answer(frame: Buffer): void {
