@@ -7,11 +7,13 @@ import { startKafka } from '../../test/brokers/index.ts'
 import { Runner } from './runner.ts'
 import type { Figures, Place, Row, SideName } from './side.ts'
 import { SIDES, TITLES } from './side.ts'
+import { soak } from './soak.ts'
 import { headLines, rowLines } from './table.ts'
 import type { Results } from './table.ts'
 
 // Backhaul beside the bare drivers, over one Apache Kafka. What it measures and how to read it: docs/benchmarks.md.
 // Run: node build/bench/kafka/main.js [--quick] [--rounds 5] [--only "consume mutual 1024"] [--profile FOLDER]
+//      node build/bench/kafka/main.js --soak [--messages 10000000]
 
 const { values: flags } = parseArgs({
   options: {
@@ -19,6 +21,8 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string' },
     only: { type: 'string', default: '' },
     profile: { type: 'string' },
+    soak: { type: 'boolean', default: false },
+    messages: { type: 'string', default: '10000000' },
   },
 })
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3))
@@ -59,7 +63,7 @@ async function startSides(row: Row, place: Place): Promise<Map<SideName, Runner>
 
 /** All rounds of one row, the sides in turn. */
 async function measure(row: Row, broker: KafkaBroker): Promise<Results> {
-  const place = await placeOf(row, broker)
+  const place = await placeOf(row.listener, broker)
   const runners = await startSides(row, place)
   const topic = `${row.direction}-${row.listener}-${row.bytes}`
   await broker.admin.createTopic(topic, {
@@ -132,7 +136,7 @@ async function inTurn(
   return results
 }
 
-async function placeOf({ listener }: Row, broker: KafkaBroker): Promise<Place> {
+async function placeOf(listener: Row['listener'], broker: KafkaBroker): Promise<Place> {
   const address = `127.0.0.1:${broker.port(listener)}`
   if (listener === 'plain') return { address }
   return { address, tls: { ca: broker.pki.ca, ...(await broker.pki.client('bench')) } }
@@ -141,6 +145,13 @@ async function placeOf({ listener }: Row, broker: KafkaBroker): Promise<Place> {
 await using broker = await startKafka({ settings: { 'log.retention.check.interval.ms': 5000 } })
 await broker.admin.allow('bench', 'write topic *', 'read topic *', 'read group *')
 const machine = `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}, ${broker.name}`
-console.log(`acks=all, ${machine}, ${rounds} rounds\n\n${headLines()}`)
-for (const row of rows) console.log(rowLines(row, await measure(row, broker)))
-for (const [side, why] of missing) console.log(`\nLeft out: ${TITLES[side]}. ${why}`)
+if (flags.soak) {
+  console.log(`One process that produces and consumes, mutual TLS, 200 B, ${machine}`)
+  await broker.admin.createTopic('soak', { partitions: 4, configs: SMALL_TOPIC })
+  const messages = Number(flags.messages)
+  await soak(await placeOf('mutual', broker), 'soak', messages, Math.ceil(messages / 10))
+} else {
+  console.log(`acks=all, ${machine}, ${rounds} rounds\n\n${headLines()}`)
+  for (const row of rows) console.log(rowLines(row, await measure(row, broker)))
+  for (const [side, why] of missing) console.log(`\nLeft out: ${TITLES[side]}. ${why}`)
+}
