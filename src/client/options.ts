@@ -43,6 +43,12 @@ export const outboxOptionsSchema = z.strictObject({
   maxBytes: integerOption(1024, 1024 ** 4)
     .optional()
     .describe('How many payload bytes it holds at most. Default: 64 MiB in memory, 1 GiB on disk'),
+  maxParkedMessages: integerOption(1, 1_000_000_000)
+    .optional()
+    .describe('How many messages of refused topics it holds beside them. Default: half of `maxMessages`'),
+  maxParkedBytes: integerOption(1024, 1024 ** 4)
+    .optional()
+    .describe('How many payload bytes of refused topics it holds beside them. Default: half of `maxBytes`'),
   maxAge: durationOption(1000, 10 * 365 * 86_400_000)
     .optional()
     .describe('Messages that are older are dropped, and counted. Default: none'),

@@ -28,6 +28,8 @@ export async function openOutbox(options: OutboxOptions | undefined, clock: Cloc
   const limits: Limits = {
     maxMessages: options?.maxMessages ?? maxMessages,
     maxBytes: options?.maxBytes ?? maxBytes,
+    maxParkedMessages: options?.maxParkedMessages,
+    maxParkedBytes: options?.maxParkedBytes,
     policy: options?.policy ?? 'block',
   }
   if (options === undefined || path === undefined) return { store: new MemoryStore(), log: undefined, limits }

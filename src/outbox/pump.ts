@@ -133,7 +133,7 @@ export class Pump {
    *
    * @param settled - called once, when the message is over: with `undefined` when the broker has it, with an error when it
    * is dead or dropped; never inside `add()` itself
-   * @throws BackhaulError `OUTBOX_FULL` (by a policy that drops), `MESSAGE_TOO_LARGE`, `CLOSED`, `ABORTED`; the promise
+   * @throws BackhaulError `OUTBOX_FULL` (by a policy that drops), `OUTBOX_FAILED` (on a read-only disk), `MESSAGE_TOO_LARGE`, `CLOSED`, `ABORTED`; the promise
    * rejects with `CLOSED`, `ABORTED`, or what kept a durable store from making it safe
    */
   add(message: Message, options: AddOptions = {}, settled?: Settled): Promise<void> | undefined {
@@ -142,6 +142,9 @@ export class Pump {
     if (signal?.aborted === true) {
       throw refusal('ABORTED', message, 'the caller gave up, call again', signal.reason)
     }
+    const { refusal: cause } = this.#store
+    if (cause !== undefined)
+      throw refusal('OUTBOX_FAILED', message, 'its disk is read-only, make it writable', cause)
     const expiry = expiresAtMs === undefined ? undefined : expiryAt(expiresAtMs, this.#clock)
     const entry = new Entry(message, LANE_OF[priority ?? 'telemetry'], expiry, settled, ticket)
     if (weak === true) entry.isWeak = true
@@ -379,7 +382,7 @@ export class Pump {
 }
 
 function refusal(
-  code: 'CLOSED' | 'ABORTED' | 'MESSAGE_TOO_LARGE',
+  code: 'CLOSED' | 'ABORTED' | 'MESSAGE_TOO_LARGE' | 'OUTBOX_FAILED',
   { topic }: Message,
   state: string,
   cause?: unknown,

@@ -51,6 +51,9 @@ export interface Store {
   /** Payload bytes of what is parked now. */
   readonly parkedBytes: number
 
+  /** Why nothing can be taken over for now, where waiting for room would be in vain. Absent: it can, or there may be room later. */
+  readonly refusal?: BackhaulError | undefined
+
   /** Names the one that is told. Called once, before everything else. */
   attach(events: StoreEvents): void
   /** Whether so many payload bytes more fit, whatever the limits of the pump say: a disk may be full. */

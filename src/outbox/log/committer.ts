@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../contract/index.ts'
 import { BackhaulError } from '../../contract/index.ts'
 import type { Deferred } from '../../kit/deferred.ts'
 import { deferred } from '../../kit/deferred.ts'
-import { codeOf } from './scanner.ts'
+import { codeOf, isReadOnly } from './scanner.ts'
 
 /*
  * All the writing of a store, in two stages that run side by side, each one thing at a time:
@@ -323,7 +323,7 @@ export function diskError(error: unknown): BackhaulError {
       error,
     )
   }
-  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+  if (isReadOnly(error)) {
     return new BackhaulError(
       'OUTBOX_FAILED',
       `Cannot write the outbox: the disk or its folder is read-only (${code}), make it writable and it goes on by itself`,

@@ -8,8 +8,10 @@ import { Committer, diskError } from './committer.ts'
 import { cursorLog } from './cursor.ts'
 import { Deferrals } from './deferrals.ts'
 import { LaneReader } from './lane-reader.ts'
+import type { Lock } from './lock.ts'
 import type { ParkedLog } from './parked-log.ts'
 import type { LogStoreOptions, LogStoreParts, RecoveryReport } from './parts.ts'
+import { isReadOnly } from './scanner.ts'
 import type { SegmentLog } from './segment-log.ts'
 import { Space } from './space.ts'
 
@@ -37,6 +39,7 @@ export class LogStore implements Store {
   #events: StoreEvents | undefined
   #problem: BackhaulError | undefined
   #lastId: string | undefined
+  #lock: Lock | undefined
   #closing: Promise<void> | undefined
 
   /** Use `openLogStore()`. */
@@ -46,6 +49,7 @@ export class LogStore implements Store {
     this.opening = parts.opening
     this.report = parts.report
     this.#lastId = parts.lastId
+    this.#lock = parts.lock
     this.#logs = [...lanes, parkedLog, dead.log]
     this.#deferrals = new Deferrals(parkedLog, dead.log, parts.totals)
     this.#parked = parts.parked({
@@ -65,13 +69,16 @@ export class LogStore implements Store {
   /**
    * Writes the cursor's files, so that they are there when the disk is full.
    *
-   * @throws what the disk says, but for a full one
+   * @throws what the disk says, but for a full or a read-only one: then it is tried again
    */
   async begin(): Promise<void> {
     try {
       await this.#committer.begin()
     } catch (error) {
-      if (diskError(error).code !== 'OUTBOX_FULL') throw error
+      const problem = diskError(error)
+      if (problem.code !== 'OUTBOX_FULL' && this.#lock !== undefined && !isReadOnly(problem.cause))
+        throw error
+      this.#troubled(problem)
       this.#committer.touch()
     }
   }
@@ -84,6 +91,11 @@ export class LogStore implements Store {
   /** Why nothing can be written now; `undefined` when all is well. */
   get problem(): BackhaulError | undefined {
     return this.#problem
+  }
+
+  /** Why nothing is taken over now: waiting for room would be in vain. */
+  get refusal(): BackhaulError | undefined {
+    return isReadOnly(this.#problem?.cause) ? this.#problem : undefined
   }
 
   /** Bytes in the files of the store. */
@@ -228,7 +240,7 @@ export class LogStore implements Store {
     for (const reader of this.#readers) left.push(await reader.close())
     for (const log of this.#logs) await log.close()
     await this.#parts.cursor.close()
-    await this.#parts.lock.release()
+    await this.#lock?.release()
     for (const entry of left.flat()) if (entry.settled !== undefined) dropped(entry.lane, 0, 0, entry)
   }
 
@@ -243,7 +255,10 @@ export class LogStore implements Store {
   #work(): CommitWork {
     return {
       isStaged: () => this.#logs.some(({ isStaged }) => isStaged),
-      write: () => forEach(this.#logs, (log) => log.write()),
+      write: async () => {
+        this.#lock ??= await this.#parts.takeFolder()
+        await forEach(this.#logs, (log) => log.write())
+      },
       makeSafe: () => this.#makeSafe(() => forEach(this.#logs, (log) => log.makeSafe())),
       recover: () => this.#makeSafe(() => forEach(this.#logs, (log) => log.recover())),
       saveCursor: () => this.#saveCursor(),
@@ -279,6 +294,7 @@ export class LogStore implements Store {
 
   async #saveCursor(): Promise<void> {
     const { lanes, parkedLog, dead, cursor, totals, context } = this.#parts
+    this.#lock ??= await this.#parts.takeFolder()
     this.#settleBytes()
     const state = {
       totals: { ...totals, dropped: { ...totals.dropped } },

@@ -1,12 +1,15 @@
 import type { Account } from '../../contract/index.ts'
+import { BackhaulError } from '../../contract/index.ts'
 import { systemClock } from '../../kit/system-clock.ts'
 import type { CursorState, Totals } from './cursor.ts'
 import { CursorFiles, readCursor } from './cursor.ts'
 import { diskError } from './committer.ts'
+import type { Disk } from './disk.ts'
 import { DeadLog } from './dead-log.ts'
 import type { LogName } from './format.ts'
-import { SEGMENT_HEADER_BYTES } from './format.ts'
+import { parseSegmentFile, SEGMENT_HEADER_BYTES } from './format.ts'
 import { checkKeys } from './keys.ts'
+import type { Lock } from './lock.ts'
 import { lockFolder } from './lock.ts'
 import { LogStore } from './log-store.ts'
 import { nodeDisk } from './node-disk.ts'
@@ -14,7 +17,7 @@ import type { FoundParked } from './parked-log.ts'
 import { eachRecord, ParkedLog } from './parked-log.ts'
 import type { LogStoreOptions, LogStoreParts } from './parts.ts'
 import { recoverLog } from './recovery.ts'
-import { FrameScanner } from './scanner.ts'
+import { codeOf, FrameScanner, isReadOnly } from './scanner.ts'
 import { SegmentLog } from './segment-log.ts'
 import type { LogContext } from './segment.ts'
 
@@ -30,18 +33,24 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     await store.begin()
     return store
   } catch (error) {
-    await parts.lock.release()
+    await parts.lock?.release()
     throw diskError(error)
   }
 }
 
-/** Takes the folder, and takes up what is in it. Whoever calls it lets the lock go. */
+/**
+ * Takes the folder, and takes up what is in it. Whoever calls it lets the lock go. On a read-only disk there is none: what is there can
+ * be read, and `takeFolder()` may be tried again.
+ */
 export async function openParts(options: LogStoreOptions): Promise<LogStoreParts> {
   const disk = options.disk ?? nodeDisk
   const { folder } = options
-  try {
+  const take = async () => {
     await disk.makeFolder(folder)
-    const lock = await (options.lock ?? lockFolder)(folder)
+    return (options.lock ?? lockFolder)(folder)
+  }
+  try {
+    const lock = await unlessReadOnly(take())
     try {
       const context: LogContext = {
         disk,
@@ -51,9 +60,12 @@ export async function openParts(options: LogStoreOptions): Promise<LogStoreParts
         segmentBytes: options.segmentBytes ?? 16 * 1024 * 1024,
         cipher: options.cipher,
       }
-      return { lock, ...(await recover(context, options)) }
+      const files = await filesOf(disk, folder, lock === undefined)
+      const found = await recover(context, options, files, lock === undefined)
+      const mark = lock === undefined ? await markOf(context) : ''
+      return { lock, takeFolder: () => takeLater(context, take, mark), ...found }
     } catch (error) {
-      await lock.release()
+      await lock?.release()
       throw error
     }
   } catch (error) {
@@ -61,11 +73,63 @@ export async function openParts(options: LogStoreOptions): Promise<LogStoreParts
   }
 }
 
-async function recover(context: LogContext, options: LogStoreOptions): Promise<Omit<LogStoreParts, 'lock'>> {
+/** `undefined` on a disk that is read-only. */
+async function unlessReadOnly<T>(task: Promise<T>): Promise<T | undefined> {
+  try {
+    return await task
+  } catch (error) {
+    if (isReadOnly(error)) return undefined
+    throw error
+  }
+}
+
+async function filesOf(disk: Disk, folder: string, mayBeMissing: boolean): Promise<string[]> {
+  try {
+    return await disk.list(folder)
+  } catch (error) {
+    if (mayBeMissing && codeOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** Takes a folder that was read without a lock: nobody may have changed it since. */
+async function takeLater(context: LogContext, take: () => Promise<Lock>, mark: string): Promise<Lock> {
+  const { disk, folder, fsync } = context
+  const lock = await take()
+  try {
+    if ((await markOf(context)) !== mark) throw changedMeanwhile()
+    if (fsync !== 'never') await disk.syncFolder(folder)
+    return lock
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/** Changes with each start of a process that writes. */
+async function markOf({ disk, folder }: LogContext): Promise<string> {
+  const files = await filesOf(disk, folder, true)
+  const { state } = await readCursor(disk, folder, files)
+  const segments = files.filter((file) => parseSegmentFile(file) !== undefined)
+  return `${state?.generation} ${segments.toSorted().join()}`
+}
+
+function changedMeanwhile(): BackhaulError {
+  return new BackhaulError(
+    'OUTBOX_IN_USE',
+    'Cannot write the outbox: another process changed it while its disk was read-only, restart this one',
+  )
+}
+
+async function recover(
+  context: LogContext,
+  options: LogStoreOptions,
+  files: readonly string[],
+  mayNotWrite: boolean,
+): Promise<Omit<LogStoreParts, 'lock' | 'takeFolder'>> {
   const { disk, folder } = context
-  const files = await disk.list(folder)
   // a killed process may have made a file whose name is not safe yet
-  if (context.fsync !== 'never') await disk.syncFolder(folder)
+  if (context.fsync !== 'never' && !mayNotWrite) await disk.syncFolder(folder)
   await checkKeys(context, files)
   const { state: cursor, damaged: damagedCursors } = await readCursor(disk, folder, files)
   let lastId = cursor?.lastId

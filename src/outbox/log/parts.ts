@@ -66,8 +66,10 @@ export interface LogStoreParts {
   readonly opening: Account
   /** The greatest id so far. */
   readonly lastId: string | undefined
-  /** Keeps other writers away. */
-  readonly lock: Lock
+  /** Keeps other writers away; `undefined` on a read-only disk. */
+  readonly lock: Lock | undefined
+  /** Takes the folder after all. Nothing may be written before. */
+  readonly takeFolder: () => Promise<Lock>
   /** What was found. */
   readonly report: RecoveryReport
 }

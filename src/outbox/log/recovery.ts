@@ -1,9 +1,10 @@
 import type { CursorLog } from './cursor.ts'
 import { newerVersion } from './cursor.ts'
+import type { Disk, DiskFile } from './disk.ts'
 import type { Frame, LogName, SegmentName } from './format.ts'
 import { decodeSegmentHeader, FORMAT_VERSION, parseSegmentFile, SEGMENT_HEADER_BYTES } from './format.ts'
 import { RangeSet } from './range-set.ts'
-import { FrameScanner } from './scanner.ts'
+import { FrameScanner, isReadOnly } from './scanner.ts'
 import type { LogContext, LogState, Segment } from './segment.ts'
 
 /*
@@ -143,7 +144,9 @@ async function scanSegment(
 ): Promise<void> {
   const before = scan.frames
   const isRead = context.fsync === 'never'
-  const file = await context.disk.open(segment.path, isRead ? 'read' : 'update')
+  const file = isRead
+    ? await context.disk.open(segment.path, 'read')
+    : await openToSync(context.disk, segment.path)
   try {
     const scanner = new FrameScanner(file, segment.nonce, from)
     for (let frames = await scanner.read(segment.size); frames.length > 0;) {
@@ -159,5 +162,15 @@ async function scanSegment(
     if (scan.frames > before && !isRead) await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** A file of a read-only disk can be synced as well: it is only read then. */
+async function openToSync(disk: Disk, path: string): Promise<DiskFile> {
+  try {
+    return await disk.open(path, 'update')
+  } catch (error) {
+    if (!isReadOnly(error)) throw error
+    return disk.open(path, 'read')
   }
 }

@@ -110,6 +110,12 @@ function lengthOf({ body }: Frame): number {
   return body.length + FRAME_HEADER_BYTES
 }
 
+/** Whether an error says that nothing may be written there. */
+export function isReadOnly(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'EROFS' || code === 'EACCES' || code === 'EPERM'
+}
+
 /** The system's code of an error, such as `ENOSPC`; `undefined` for others. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined

@@ -169,7 +169,9 @@ async function withParts(
   change: (parts: LogStoreParts) => Promise<number>,
 ): Promise<number> {
   const parts = await openParts(options)
+  let { lock } = parts
   try {
+    lock ??= await parts.takeFolder()
     const result = await change(parts)
     await saveBoth(parts)
     return result
@@ -178,7 +180,7 @@ async function withParts(
   } finally {
     for (const log of [...parts.lanes, parts.parkedLog, parts.dead.log]) await log.close()
     await parts.cursor.close()
-    await parts.lock.release()
+    await lock?.release()
   }
 }
 

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 
 import type { Fault } from './sim-disk.ts'
 import { closeStore, entryOf, openStore, settle, take, takeAll } from './set-up.ts'
-import { SimDisk } from './sim-disk.ts'
 
 test('LogStore resumes by itself when a full disk has room again, and nothing is lost', async () => {
   const { store, disk, clock } = await openStore(undefined, { segmentBytes: 4000 })
@@ -105,9 +104,8 @@ test('LogStore never syncs a file again whose sync failed', async () => {
   await closeStore(store)
 })
 
-test('LogStore cannot be opened on a read-only disk, and says why', async () => {
-  const disk = new SimDisk()
-  const { store } = await openStore(disk)
+test('LogStore takes nothing over on a disk that turns read-only, and says why', async () => {
+  const { store, disk } = await openStore()
   store.append(entryOf('a'))
   await store.safe()
   disk.isReadOnly = true
@@ -115,8 +113,60 @@ test('LogStore cannot be opened on a read-only disk, and says why', async () => 
   await settle()
   assert.equal(store.problem?.code, 'OUTBOX_FAILED')
   assert.match(store.problem?.message ?? '', /read-only/)
+  assert.equal(store.refusal, store.problem)
   assert.equal(store.hasRoom(1), false)
   disk.isReadOnly = false
+  await closeStore(store)
+})
+
+test('LogStore opens on a read-only disk, gives out what is there, and goes on when it can be written', async () => {
+  const first = await openStore()
+  const { disk } = first
+  for (const id of ['a', 'b']) first.store.append(entryOf(id))
+  await first.store.safe()
+  await closeStore(first.store)
+  disk.isReadOnly = true
+  const lock = async () => {
+    if (disk.isReadOnly) throw Object.assign(new Error('EROFS: simulated'), { code: 'EROFS' })
+    return { release: async () => undefined }
+  }
+  const { store, clock } = await openStore(disk, { lock })
+  assert.equal(store.refusal?.code, 'OUTBOX_FAILED')
+  const entry = await take(store, 2)
+  assert.equal(entry?.message.id, 'a')
+  store.remove(entry, 'delivered')
+  clock.advance(1000)
+  await settle()
+  assert.ok(store.refusal !== undefined, 'it is read-only as long as the disk is')
+  disk.isReadOnly = false
+  clock.advance(1000)
+  await settle()
+  assert.equal(store.refusal, undefined)
+  store.append(entryOf('c'))
+  await store.safe()
+  await closeStore(store)
+  const again = await openStore(disk)
+  const ids = (await takeAll(again.store)).waiting.flat().map(({ message }) => message.id)
+  assert.deepEqual(ids, ['b', 'c'])
+  await closeStore(again.store)
+})
+
+test('LogStore writes nothing when another process changed its folder while it was read-only', async () => {
+  const first = await openStore()
+  const { disk } = first
+  await closeStore(first.store)
+  disk.isReadOnly = true
+  const lock = async () => {
+    if (disk.isReadOnly) throw Object.assign(new Error('EROFS: simulated'), { code: 'EROFS' })
+    return { release: async () => undefined }
+  }
+  const { store, clock } = await openStore(disk, { lock })
+  disk.isReadOnly = false
+  const other = await openStore(disk)
+  await closeStore(other.store)
+  clock.advance(1000)
+  await settle()
+  assert.equal(store.problem?.code, 'OUTBOX_IN_USE')
   await closeStore(store)
 })
 

@@ -72,8 +72,8 @@ export class SimDisk implements Disk {
     let inode = this.#names.get(path)
     if (mode === 'create' && inode !== undefined) throw failure('EEXIST')
     if (mode === 'read' && inode === undefined) throw failure('ENOENT')
+    if (mode !== 'read' && this.isReadOnly) throw failure('EROFS')
     if (inode === undefined) {
-      if (this.isReadOnly) throw failure('EROFS')
       inode = { data: Buffer.alloc(0), safe: Buffer.alloc(0), unsafe: [] }
       this.#names.set(path, inode)
       this.#nameChanges.push({ name: path, inode })
