@@ -1,9 +1,11 @@
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 
 import type { KafkaBroker } from '../../test/brokers/index.ts'
 import { startKafka } from '../../test/brokers/index.ts'
+import { librdkafkaFolder } from '../../test/brokers/librdkafka.ts'
 import { Runner } from './runner.ts'
 import type { Figures, Place, Row, SideName } from './side.ts'
 import { SIDES, TITLES } from './side.ts'
@@ -142,6 +144,8 @@ async function placeOf(listener: Row['listener'], broker: KafkaBroker): Promise<
   return { address, tls: { ca: broker.pki.ca, ...(await broker.pki.client('bench')) } }
 }
 
+// the native driver is built outside the clone, and found as that of a user is
+process.env['NODE_PATH'] = join(librdkafkaFolder(), 'node_modules')
 await using broker = await startKafka({ settings: { 'log.retention.check.interval.ms': 5000 } })
 await broker.admin.allow('bench', 'write topic *', 'read topic *', 'read group *')
 const machine = `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}, ${broker.name}`
