@@ -216,8 +216,8 @@ export class ParkedLog {
     }
     await this.#scan(segment, SEGMENT_HEADER_BYTES, (position, record) => {
       const item = items.get(position)
-      if (item === undefined || item.position !== position || this.#log.acked.has(position)) return
-      if (this.#taken.size > 0 && [...this.#taken.values()].includes(item)) return
+      // what was taken meanwhile stays where it is, put back or not: a later round finds it there
+      if (item === undefined || item.gone || item.position !== position) return
       const { expiresAtMs, origin, message } = record
       item.position = this.#log.append(message, { expiresAtMs, origin })
       this.#hooks.after(item.position, 'parked', item.lane, position, item.bytes)
