@@ -52,11 +52,15 @@ export function kafkaAdmin(...addresses: readonly string[]): KafkaAdmin {
     },
     async allow(user, ...rights) {
       const admin = await connect()
-      await admin.createAcls({ creations: await aclsOf(user, rights) })
+      const acls = await aclsOf(user, rights)
+      await admin.createAcls({ creations: acls })
+      await untilInForce(admin, acls, true)
     },
     async revoke(user, ...rights) {
       const admin = await connect()
-      await admin.deleteAcls({ filters: await aclsOf(user, rights) })
+      const acls = await aclsOf(user, rights)
+      await admin.deleteAcls({ filters: acls })
+      await untilInForce(admin, acls, false)
     },
     async addPartitions(name, count) {
       const admin = await connect()
@@ -160,6 +164,20 @@ async function untilKnown(admin: Admin, topic: string, count = 1): Promise<void>
       if (tries > 100) throw error
     }
     await setTimeout(50)
+  }
+}
+
+/** A broker hears of changed rights a moment after the controller has them. */
+async function untilInForce(
+  admin: Admin,
+  acls: Awaited<ReturnType<typeof aclsOf>>,
+  granted: boolean,
+): Promise<void> {
+  for (const filter of acls) {
+    for (let tries = 1; (await admin.describeAcls({ filter })).length > 0 !== granted; tries += 1) {
+      if (tries > 200) throw new Error(`the rights of ${filter.principal} did not come into force`)
+      await setTimeout(25)
+    }
   }
 }
 
