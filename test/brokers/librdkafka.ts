@@ -32,6 +32,9 @@ const HEADERS: Readonly<Record<string, string>> = {
   'curl/curl.h': 'libcurl4-openssl-dev',
 }
 
+/** It is experimental: `npm run test:librdkafka` says that it is wanted. */
+const isWanted = () => process.env['LIBRDKAFKA'] === 'on'
+
 /** The folder of the driver that is built for this version of Node.js. */
 export function librdkafkaFolder(): string {
   const manifest: { readonly dependencies: Readonly<Record<string, string>> } = JSON.parse(
@@ -43,6 +46,7 @@ export function librdkafkaFolder(): string {
 
 /** For `describe(name, { skip: withoutLibrdkafka() }, ...)`. With `BROKERS=required` it throws in place of a reason to skip. */
 export function withoutLibrdkafka(): string | false {
+  if (!isWanted()) return 'the librdkafka driver is tested by npm run test:librdkafka'
   if (isBuilt(librdkafkaFolder())) return false
   const reason = 'librdkafka is not built for this Node.js: run node build/scripts/setup-brokers.js'
   if (process.env['BROKERS'] === 'required') throw new Error(`Cannot test with BROKERS=required: ${reason}`)
@@ -51,7 +55,7 @@ export function withoutLibrdkafka(): string | false {
 
 /** Debian's packages that building lacks; none where it is built. */
 export function missingForLibrdkafka(): string[] {
-  if (isBuilt(librdkafkaFolder())) return []
+  if (!isWanted() || isBuilt(librdkafkaFolder())) return []
   const roots = [
     '/usr/include',
     '/usr/local/include',
@@ -67,7 +71,7 @@ export function missingForLibrdkafka(): string[] {
 /** Builds the driver where that has not been done. Gives what went wrong, or `undefined`. */
 export function buildLibrdkafka(say: (line: string) => void): string | undefined {
   const folder = librdkafkaFolder()
-  if (isBuilt(folder)) return undefined
+  if (!isWanted() || isBuilt(folder)) return undefined
   say(`Building ${NAME} for Node.js ${process.version}`)
   mkdirSync(dirname(folder), { recursive: true })
   const place = mkdtempSync(`${folder}-`)
