@@ -97,6 +97,11 @@ export class NativeEngine implements Engine {
     return this.#ended.promise
   }
 
+  /** Aborted when the link has ended. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
   /** See {@link Engine.dial}. */
   async dial(signal: AbortSignal): Promise<void> {
     const { tls } = this.#setup
@@ -180,10 +185,15 @@ export class NativeEngine implements Engine {
     })
   }
 
-  /** Closes a consumer. */
-  drop(consumer: NativeConsumer): Promise<void> {
+  /**
+   * Closes a consumer.
+   *
+   * @param settled - when it may be closed
+   */
+  drop(consumer: NativeConsumer, settled?: Promise<void>): Promise<void> {
     const close = async () => {
       await this.#connecting.get(consumer)
+      await settled
       this.#connecting.delete(consumer)
       await new Promise<void>((resolve) => consumer.disconnect(() => resolve()))
     }

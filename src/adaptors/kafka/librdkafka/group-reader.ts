@@ -8,9 +8,10 @@ import { Outlet } from '../consume/outlet.ts'
 import type { Reader, ReaderWatcher } from '../consume/reader.ts'
 import { lostBy } from '../errors.ts'
 import type { NativeConsumer, NativeError, NativePlace } from './binding.ts'
+import { Commits } from './commits.ts'
 import type { NativeEngine } from './engine.ts'
 import { LOCAL } from './native-errors.ts'
-import { commit, committed, edgesOf } from './offsets.ts'
+import { committed, edgesOf } from './offsets.ts'
 import { leftError, Puller } from './puller.ts'
 import type { FoundTopics } from './topics.ts'
 import { findTopics, untilNextLook } from './topics.ts'
@@ -36,6 +37,7 @@ export class GroupNativeReader implements Reader {
   readonly #topics: readonly string[]
   readonly #watcher: ReaderWatcher
   readonly #puller: Puller
+  readonly #commits: Commits
   readonly #granted = deferred()
   /** Partitions that were there when the subscription began: `start` holds for these, later ones are read from their beginning. */
   readonly #first = new Set<string>()
@@ -59,6 +61,7 @@ export class GroupNativeReader implements Reader {
     this.#topics = topics
     this.#watcher = watcher
     const what = `read in the group "${group}"`
+    this.#commits = new Commits(engine.clock, what)
     this.#puller = new Puller(
       engine,
       options,
@@ -89,6 +92,7 @@ export class GroupNativeReader implements Reader {
       configuration['queue_non_empty_cb'] = this.#puller.look
       configuration['rebalance_cb'] = (error: NativeError, places: readonly NativePlace[]) =>
         this.#changed(error, places)
+      configuration['offset_commit_cb'] = this.#commits.answered
     })
     if (this.#leaving) {
       await this.#engine.drop(consumer)
@@ -109,11 +113,22 @@ export class GroupNativeReader implements Reader {
     this.#leaving = true
     this.#cancelWait()
     this.outlet.end()
+    this.#puller.drain()
+    // a link that ends waits for no answer of the broker
+    const over = deferred()
+    const onEnd = () => {
+      this.#commits.giveUp()
+      over.resolve()
+    }
+    const { signal } = this.#engine
+    signal.addEventListener('abort', onEnd, { once: true })
+    if (signal.aborted) onEnd()
     await this.#confirming
     await this.#changes
     await this.#confirm().catch(() => undefined)
     this.end(leftError())
-    await this.#dropped
+    await Promise.race([this.#dropped, over.promise])
+    signal.removeEventListener('abort', onEnd)
   }
 
   /** See {@link Reader.end}. */
@@ -124,7 +139,10 @@ export class GroupNativeReader implements Reader {
     this.#granted.promise.catch(() => undefined)
     this.outlet.end()
     this.#puller.end()
-    if (this.#consumer !== undefined) this.#dropped ??= this.#engine.drop(this.#consumer)
+    this.#commits.giveUp()
+    const consumer = this.#consumer
+    if (consumer !== undefined)
+      this.#dropped ??= this.#engine.drop(consumer, this.#commits.settled(consumer))
   }
 
   #subscribe({ topics }: FoundTopics): void {
@@ -225,7 +243,7 @@ export class GroupNativeReader implements Reader {
     const consumer = this.#consumer
     if (dirty.length === 0 || consumer === undefined) return
     const offsets = dirty.map(({ topic, index, finished }) => ({ topic, partition: index, offset: finished }))
-    const isDone = await commit(consumer, offsets, `read in the group "${this.#group}"`)
+    const isDone = await this.#commits.commit(consumer, offsets)
     // where it is not, the group changes, and what was finished comes again
     if (!isDone) return
     for (const [place, partition] of dirty.entries()) partition.confirmed = offsets[place]?.offset ?? -1

@@ -56,10 +56,13 @@ export class Lane {
   outstanding = 0
   /** Whether it takes nothing any more. */
   isFatal = false
+  /** Whether that is because its identity may write to no topic. */
+  isForbidden = false
   readonly #setup: LaneSetup
   readonly #producer: NativeProducer
   #connecting: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
+  #isAbandoned = false
 
   /** @throws the binding's error where a property is not valid */
   constructor(setup: LaneSetup, watcher: LaneWatcher) {
@@ -70,10 +73,12 @@ export class Lane {
       lost: (error) => watcher.lost(error),
       fatal: (text) => {
         this.isFatal = true
+        this.isForbidden ||= /cluster authorization/i.test(text)
         watcher.fatal(this, /gap-?less/i.test(text), text)
       },
     })
     this.#producer.on('delivery-report', (error: NativeError | null, { opaque }: DeliveryReport<Handed>) => {
+      if (this.#isAbandoned) return
       this.outstanding -= 1
       watcher.report(this, opaque, error ?? undefined)
     })
@@ -125,6 +130,12 @@ export class Lane {
   /** The producer itself, for questions over its connections. */
   get client(): NativeProducer {
     return this.#producer
+  }
+
+  /** Nobody waits for its reports any more. */
+  abandon(): void {
+    this.#isAbandoned = true
+    this.outstanding = 0
   }
 
   /** Ends it; what has no report gets none. */

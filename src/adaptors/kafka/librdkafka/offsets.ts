@@ -1,7 +1,7 @@
 import type { Place } from '../consume/offsets.ts'
 import { placeName } from '../consume/offsets.ts'
-import type { NativeConsumer, NativePlace } from './binding.ts'
-import { nativeErrorName, nativeRefusal } from './native-errors.ts'
+import type { NativeConsumer } from './binding.ts'
+import { nativeRefusal } from './native-errors.ts'
 
 /** The first offset of a partition and the one behind its last message. */
 export interface Edges {
@@ -50,26 +50,4 @@ export async function edgesOf(
       }),
   )
   return new Map(await Promise.all(asked))
-}
-
-/** What passes by itself: the group is changing. */
-const PASSING: ReadonlySet<string> = new Set([
-  'ILLEGAL_GENERATION',
-  'UNKNOWN_MEMBER_ID',
-  'REBALANCE_IN_PROGRESS',
-])
-
-/** Confirms offsets; false where the group is changing, or the consumer is at its end. */
-export function commit(
-  consumer: NativeConsumer,
-  offsets: readonly NativePlace[],
-  what: string,
-): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    consumer.commitCb(offsets, (error) => {
-      if (!error) resolve(true)
-      else if (error.code < 0 || PASSING.has(nativeErrorName(error.code))) resolve(false)
-      else reject(nativeRefusal(error, what, 'topic'))
-    })
-  })
 }

@@ -1,15 +1,17 @@
 import type { BackhaulError, Clock, Message, Outcome, Settle } from '../../../contract/index.ts'
 import { BackhaulError as Failure, DELIVERED } from '../../../contract/index.ts'
-import { Ring } from '../../../kit/ring.ts'
 import type { Publisher } from '../engine.ts'
 import { late, lostBy } from '../errors.ts'
 import type { KafkaOptions } from '../options.ts'
+import { mayWriteNowhere } from '../produce/identify.ts'
 import { InHand } from '../produce/in-hand.ts'
 import { problemOf } from '../produce/problem.ts'
 import type { NativeError } from './binding.ts'
 import type { Handed, Lane, LaneMaker, LaneWatcher } from './lane.ts'
 import { nativeErrorName, nativeRefusal } from './native-errors.ts'
 import { fateOf } from './fate.ts'
+import type { Topic } from './topic-queue.ts'
+import { hasNoPlace, newTopic } from './topic-queue.ts'
 
 /*
  * Publishing over librdkafka, which batches by itself. A batch that the broker finds too large is refused as a whole, and what is behind
@@ -17,6 +19,8 @@ import { fateOf } from './fate.ts'
  *
  *   main lane ── something refused ──▶ fatal: it writes nothing more and hands everything back ──▶ a fresh main lane
  *        │                                                                                            ▲
+ *        ├── its identity may write to no topic ──▶ refuses all; the next message is tried over a fresh main lane
+ *        │
  *        └── a batch was too large ──▶ its topic goes one message a batch, over the careful lane, until nothing of it waits
  *
  * Each topic has a queue. What was handed back goes to its front, in the order in which the link was handed it.
@@ -25,22 +29,8 @@ import { fateOf } from './fate.ts'
 /** How long a topic without an answer is left alone, in milliseconds. */
 const AGAIN_MS = 100
 
-/** One topic that is published to. */
-interface Topic {
-  readonly name: string
-  /** What has not been handed over. */
-  readonly waiting: Ring<Handed>
-  /** What was handed back, until all of it is. */
-  returned: Handed[]
-  /** How many are in a lane. */
-  inLane: number
-  /** The partition of what has no key; `undefined` where it is not known. */
-  partition: number | undefined
-  isAsked: boolean
-  /** Since when its partitions are asked for, on the monotonic clock. */
-  askedSinceMs: number | undefined
-  isCareful: boolean
-}
+/** How long a fatal lane may report nothing before what it holds is taken back, in milliseconds. */
+const QUIET_MS = 1000
 
 /** Publishes over librdkafka. */
 export class NativePublisher implements Publisher {
@@ -59,6 +49,8 @@ export class NativePublisher implements Publisher {
   /** Whether the careful lane is there, or comes. */
   #isOpening = false
   #hasRoom = true
+  /** When a fatal lane reported last, on the monotonic clock. */
+  #reportedMs = 0
   #ended = false
 
   /**
@@ -121,7 +113,11 @@ export class NativePublisher implements Publisher {
           this.#inHand.settle(sent, { kind: 'refused', scope: error.scope ?? 'message', error })
       })
     }
-    for (const topic of topics) this.#drain(topic)
+    if (this.#main?.isForbidden === true) {
+      // the right may have come since
+      this.#replaceWhenEmpty()
+      if (!this.#replacing) setImmediate(() => this.#drainAll())
+    } else for (const topic of topics) this.#drain(topic)
   }
 
   /** Ends the link when a message has waited for its outcome for too long. */
@@ -143,22 +139,14 @@ export class NativePublisher implements Publisher {
   #topic(name: string): Topic {
     const known = this.#topics.get(name)
     if (known !== undefined) return known
-    const topic: Topic = {
-      name,
-      waiting: new Ring(),
-      returned: [],
-      inLane: 0,
-      partition: undefined,
-      isAsked: false,
-      askedSinceMs: undefined,
-      isCareful: false,
-    }
+    const topic = newTopic(name)
     this.#topics.set(name, topic)
     return topic
   }
 
   /** Hands over what may leave. */
   #drain(topic: Topic): void {
+    if (this.#main?.isForbidden === true && !this.#replacing) this.#forbid(topic)
     while (!this.#ended && topic.returned.length === 0) {
       const sent = topic.waiting.peek()
       if (sent === undefined) return
@@ -239,22 +227,28 @@ export class NativePublisher implements Publisher {
   readonly #watcher: LaneWatcher = {
     report: (lane, sent, error) => this.#report(lane, sent, error),
     fatal: (lane, isGap, text) => {
-      if (!isGap || lane !== this.#main) {
+      if (lane.isForbidden) this.#drainAll()
+      else if (!isGap || lane !== this.#main) {
         this.#onLost(lostBy({ name: 'what its producer cannot go on with', what: 'publish', text }))
-      } else this.#replaceWhenEmpty()
+      } else {
+        this.#replaceWhenEmpty()
+        this.#watchFatal(lane)
+      }
     },
     lost: (error) => this.#onLost(error),
   }
 
   #report(lane: Lane, sent: Handed, error: NativeError | undefined): void {
     if (this.#ended) return
+    if (lane.isFatal) this.#reportedMs = this.#clock.monotonic()
     const topic = this.#topic(sent.message.topic)
     topic.inLane -= 1
     if (error === undefined) this.#inHand.settle(sent, DELIVERED)
     else this.#judge(lane, topic, sent, error)
     if (topic.returned.length > 0 && topic.inLane === 0) this.#takeBack(topic)
     if (topic.isCareful && topic.inLane === 0 && topic.waiting.length === 0) topic.isCareful = false
-    if (lane.isFatal) this.#replaceWhenEmpty()
+    if (lane.isForbidden) this.#drain(topic)
+    else if (lane.isFatal) this.#replaceWhenEmpty()
     else if (!this.#hasRoom) {
       this.#hasRoom = true
       this.#drainAll()
@@ -308,6 +302,13 @@ export class NativePublisher implements Publisher {
     topic.askedSinceMs = undefined
   }
 
+  /** Refuses what waits for a topic, whatever it is: none may be written to. */
+  #forbid(topic: Topic): void {
+    const error = mayWriteNowhere(this.#address, 'CLUSTER_AUTHORIZATION_FAILED')
+    for (let next = topic.waiting.shift(); next !== undefined; next = topic.waiting.shift())
+      this.#inHand.settle(next, { kind: 'refused', scope: 'topic', error })
+  }
+
   /** All of a topic that was in a lane has its answer: what was handed back goes out again. */
   #takeBack(topic: Topic): void {
     const returned = topic.returned.toSorted((a, b) => b.order - a.order)
@@ -323,9 +324,13 @@ export class NativePublisher implements Publisher {
     if (this.#replacing || old === undefined || old.outstanding > 0 || this.#ended) return
     this.#replacing = true
     const replace = async () => {
-      await old.close()
+      try {
+        // readers and questions stand on the main lane
+        await this.open()
+      } finally {
+        await old.close()
+      }
       if (this.#ended) return
-      await this.open()
       this.#replacing = false
       this.#hasRoom = true
       this.#drainAll()
@@ -333,15 +338,33 @@ export class NativePublisher implements Publisher {
     replace().catch((error: unknown) => this.#failed(error))
   }
 
+  /** What came back to a fatal lane after it has let go of everything stays there without a report: it is taken back. */
+  #watchFatal(lane: Lane): void {
+    this.#reportedMs = this.#clock.monotonic()
+    const look = () => {
+      if (this.#ended || this.#replacing || lane !== this.#main) return
+      const restMs = this.#reportedMs + QUIET_MS - this.#clock.monotonic()
+      if (restMs > 0) {
+        this.#clock.after(restMs, look, true)
+        return
+      }
+      lane.abandon()
+      for (const topic of this.#topics.values()) {
+        // what is in the careful lane gets its report
+        if (topic.inLane === 0 || (topic.isCareful && topic.returned.length === 0)) continue
+        topic.waiting.clear()
+        for (const sent of this.#inHand.open(topic.name)) topic.waiting.push(sent)
+        topic.returned = []
+        topic.inLane = 0
+      }
+      this.#replaceWhenEmpty()
+    }
+    this.#clock.after(QUIET_MS, look, true)
+  }
+
   #failed(error: unknown): void {
     if (this.#ended) return
     const what = 'publish'
     this.#onLost(error instanceof Failure ? error : lostBy({ name: String(error), what }))
   }
-}
-
-/** Whether a message may go to any partition, so that we choose. */
-function hasNoPlace({ key }: Message, { partitioner }: KafkaOptions): boolean {
-  if (partitioner === 'consistent_random') return key === undefined || key === ''
-  return key === undefined && partitioner.endsWith('_random')
 }

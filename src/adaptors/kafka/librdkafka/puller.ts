@@ -45,6 +45,7 @@ export class Puller {
   #isBusy = false
   #again = false
   #isPaused = false
+  #isDraining = false
   #ended = false
 
   /**
@@ -76,10 +77,10 @@ export class Puller {
   /** Reads a partition too. */
   add(partition: AssignedPartition): void {
     const name = placeName(partition)
+    // what is assigned while fetching is paused is fetched: so all begin anew
+    if (this.#isPaused) this.#resume()
     this.partitions.set(name, partition)
     this.#unseen.add(name)
-    // what is assigned while fetching is paused is fetched: so it begins anew
-    this.#isPaused = false
   }
 
   /** Reads a partition no more; what is in work for it does not count. */
@@ -128,6 +129,12 @@ export class Puller {
     })
   }
 
+  /** What comes from now on is left aside; the consumer is asked on, since its confirmations are answered that way. */
+  drain(): void {
+    this.#isDraining = true
+    this.look()
+  }
+
   /** Nothing is taken any more. */
   end(): void {
     this.#ended = true
@@ -146,15 +153,12 @@ export class Puller {
 
   /** Whether the consumer may be asked; it is paused where the outlet has been full for long. */
   #mayTake(consumer: NativeConsumer): boolean {
+    if (this.#isDraining) return true
     const outlet = this.#outlet()
     const hasRoom = outlet.hungry && outlet.bytes < MOST_BYTES
-    const places = [...this.partitions.values()].map(({ topic, index }) => ({ topic, partition: index }))
     if (hasRoom) {
       this.#fullSinceMs = undefined
-      if (this.#isPaused) {
-        this.#isPaused = false
-        consumer.resume(places)
-      }
+      if (this.#isPaused) this.#resume()
       return true
     }
     // nobody reads before the subscription is granted: what fills the outlet is enough to see
@@ -166,15 +170,24 @@ export class Puller {
     this.#fullSinceMs ??= now
     if (now - this.#fullSinceMs < FULL_MS) return false
     this.#isPaused = true
-    consumer.pause(places)
+    consumer.pause(this.#places)
     return true
+  }
+
+  #resume(): void {
+    this.#isPaused = false
+    this.#consumer?.resume(this.#places)
+  }
+
+  get #places(): NativePlace[] {
+    return [...this.partitions.values()].map(({ topic, index }) => ({ topic, partition: index }))
   }
 
   #push({ topic, partition: index, offset, timestamp, key, value, headers = [] }: NativeMessage): void {
     const name = placeName({ topic, index })
     const partition = this.partitions.get(name)
     // what was taken out of the queue before its partition went
-    if (partition === undefined || this.#ended || offset < partition.position) return
+    if (partition === undefined || this.#ended || this.#isDraining || offset < partition.position) return
     partition.position = offset + 1
     const stored = {
       offset,

@@ -33,7 +33,8 @@ export async function identify(cluster: Cluster): Promise<ProducerIdentity> {
   }
 }
 
-function mayWriteNowhere(address: string, name: string): BackhaulError {
+/** Refuses what an identity publishes that may write to no topic. */
+export function mayWriteNowhere(address: string, name: string): BackhaulError {
   return new BackhaulError(
     'NOT_AUTHORIZED',
     `Cannot publish at ${address}: this identity has no right to write to any topic, allow Write on the topic in the access list of the broker`,

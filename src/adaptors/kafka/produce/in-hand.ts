@@ -100,6 +100,13 @@ export class InHand<E = Encoded> {
     handed.settle(sent.index, outcome)
   }
 
+  /** What of a topic has no outcome, in the order in which it was handed in. */
+  open(topic: string): Sent<E>[] {
+    return [...this.#handed].flatMap(({ sent }) =>
+      sent.filter((one) => !one.settled && one.message.topic === topic),
+    )
+  }
+
   /** Settles everything. */
   settleAll(outcome: Outcome): void {
     for (const { sent } of this.#handed) for (const one of sent) this.settle(one, outcome)
