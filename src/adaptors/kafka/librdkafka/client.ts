@@ -35,7 +35,10 @@ export function watchClient(
   })
   client.on('event.error', ({ message }: Error) => {
     if (/all broker(s are| connections are) down/i.test(message)) watcher.lost(reason ?? cut(address))
-    else if (/gap-?less|fenced|fatal|cluster authorization failed|maximum application poll interval/i.test(message)) watcher.fatal(message)
+    else if (
+      /gap-?less|fenced|fatal|cluster authorization failed|maximum application poll interval/i.test(message)
+    )
+      watcher.fatal(message)
   })
   // what a token's source says; the connection fails by itself
   client.on('error', () => undefined)

@@ -141,8 +141,7 @@ export class GroupNativeReader implements Reader {
     this.#puller.end()
     this.#commits.giveUp()
     const consumer = this.#consumer
-    if (consumer !== undefined)
-      this.#dropped ??= this.#engine.drop(consumer, this.#commits.settled(consumer))
+    if (consumer !== undefined) this.#dropped ??= this.#engine.drop(consumer, this.#commits.settled(consumer))
   }
 
   #subscribe({ topics }: FoundTopics): void {
