@@ -18,8 +18,8 @@ const OWN: Readonly<Record<number, Fate>> = {
   [LOCAL.unknownPartition]: 'topic',
 }
 
-/** Verdicts that mean something else where librdkafka has tried again itself. */
-const FATES = { culprits: 'message', delivered: 'end', again: 'fail' } as const
+/** Verdicts that mean something else here: librdkafka has tried again itself, and does not tell a culprit from what shared its batch. */
+const FATES = { culprits: 'split', delivered: 'end', again: 'fail' } as const
 
 /** What an error means, by librdkafka's number for it. */
 export function fateOf(code: number): Fate {

@@ -208,7 +208,8 @@ export class Puller {
   #atEnd({ topic, partition: index, offset = -1 }: NativePlace): void {
     const name = placeName({ topic, index })
     const partition = this.partitions.get(name)
-    if (partition === undefined || this.#ended) return
+    // what was left aside before the end is not read
+    if (partition === undefined || this.#ended || this.#isDraining) return
     if (offset > partition.position) partition.moveTo(offset)
     this.#show(name)
   }
