@@ -12,6 +12,7 @@ import type {
 } from '../../contract/index.ts'
 import { BackhaulError as Failure } from '../../contract/index.ts'
 import { deferred } from '../../kit/deferred.ts'
+import { Readers } from '../shared/readers.ts'
 import type { Reader, ReaderWatcher } from './consume/reader.ts'
 import type { Engine } from './engine.ts'
 import { aborted, closed, linkLost } from './errors.ts'
@@ -68,8 +69,7 @@ export class KafkaLink implements Link {
   /** As far as the options hold them. */
   readonly capabilities: Capabilities
   readonly #engine: Engine
-  readonly #readers = new Set<Reader>()
-  readonly #leaving = new Set<Promise<void>>()
+  readonly #readers = new Readers<Reader>()
   readonly #lost = deferred<BackhaulError>()
   #watch: Timer | undefined
   #closing: Promise<void> | undefined
@@ -131,12 +131,11 @@ export class KafkaLink implements Link {
     if (signal.aborted) throw aborted('subscribe', signal)
     const watcher: ReaderWatcher = {
       lost: (error) => this.#end(error),
-      left: (reader) => this.#leave(reader),
+      left: (reader) => this.#readers.leave(reader),
     }
     const group = options.group ?? this.#engine.options.group
     const reader = this.#engine.reader(topics, { ...options, group }, watcher)
-    this.#readers.add(reader)
-    await this.#start(reader, signal)
+    await this.#readers.start(reader, signal)
     return reader.outlet
   }
 
@@ -144,35 +143,6 @@ export class KafkaLink implements Link {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
-  }
-
-  async #start(reader: Reader, signal: AbortSignal): Promise<void> {
-    let giveUp: (error: BackhaulError) => void = () => undefined
-    const gaveUp = new Promise<never>((_, reject) => (giveUp = reject))
-    const onAbort = () => {
-      giveUp(aborted('subscribe', signal))
-      void this.#leave(reader)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    void this.#lost.promise.then((error) => {
-      signal.removeEventListener('abort', onAbort)
-      giveUp(linkLost(this.peer.address, error))
-    })
-    try {
-      await Promise.race([reader.start(), gaveUp])
-    } catch (error) {
-      signal.removeEventListener('abort', onAbort)
-      void this.#leave(reader)
-      throw error
-    }
-  }
-
-  /** Ends a subscription at the broker; `close()` waits for it. */
-  #leave(reader: Reader): Promise<void> {
-    if (!this.#readers.delete(reader)) return Promise.resolve()
-    const leaving = reader.leave().finally(() => this.#leaving.delete(leaving))
-    this.#leaving.add(leaving)
-    return leaving
   }
 
   #unusable(): BackhaulError | undefined {
@@ -183,8 +153,7 @@ export class KafkaLink implements Link {
     if (this.#ended === undefined) {
       const { clock, publisher } = this.#engine
       const flushed = async () => {
-        await Promise.all([...this.#readers].map((reader) => this.#leave(reader)))
-        await Promise.all(this.#leaving)
+        await this.#readers.leaveAll()
         if (!publisher.isIdle) await publisher.idle
       }
       const limit = deferred()
@@ -193,7 +162,7 @@ export class KafkaLink implements Link {
       timer.cancel()
     }
     this.#end(closed(this.peer.address))
-    await Promise.allSettled(this.#leaving)
+    await this.#readers.quiet()
     const limit = deferred()
     const timer = this.#engine.clock.after(END_MS, () => limit.resolve())
     await Promise.race([this.#engine.ended, limit.promise])
@@ -205,8 +174,7 @@ export class KafkaLink implements Link {
     this.#ended = error
     this.#watch?.cancel()
     this.#lost.resolve(error)
-    for (const reader of this.#readers) reader.end(error)
-    this.#readers.clear()
+    this.#readers.end(error, () => linkLost(this.peer.address, error))
     this.#engine.end(error)
   }
 

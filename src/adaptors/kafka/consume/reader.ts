@@ -1,5 +1,7 @@
 import type { BackhaulError, SubscribeOptions } from '../../../contract/index.ts'
 import { BackhaulError as Failure } from '../../../contract/index.ts'
+import type { LinkReader } from '../../shared/readers.ts'
+import { leftError } from '../../shared/readers.ts'
 import { AssignedPartition } from './assigned-partition.ts'
 import type { Cluster } from '../session/cluster.ts'
 import { violation } from '../errors.ts'
@@ -14,15 +16,9 @@ import { lookUpTopics, refreshMs } from './subscribed-topics.ts'
 const STALE_MS = 100
 
 /** One subscription: its stream, and what stands behind it. */
-export interface Reader {
+export interface Reader extends LinkReader {
   /** The stream. */
   readonly outlet: Outlet
-  /** Resolves once the broker has granted everything. */
-  start(): Promise<void>
-  /** Writes finished acknowledgements, and ends the subscription at the broker. */
-  leave(): Promise<void>
-  /** The link has ended. */
-  end(error: BackhaulError): void
 }
 
 /** What a reader tells the link. */
@@ -72,7 +68,7 @@ export class FreeReader implements Reader {
     )
   }
 
-  /** See {@link Reader.start}. */
+  /** See {@link LinkReader.start}. */
   async start(): Promise<void> {
     const found = await lookUpTopics(this.#cluster, this.#topics)
     await this.#add(found, 'latest')
@@ -80,13 +76,13 @@ export class FreeReader implements Reader {
     this.#watch(found)
   }
 
-  /** See {@link Reader.leave}. Nothing is to be written. */
+  /** See {@link LinkReader.leave}. Nothing is to be written. */
   async leave(): Promise<void> {
-    this.end(new Failure('CLOSED', 'Cannot read: the subscription was left, subscribe again'))
+    this.end(leftError())
     await Promise.resolve()
   }
 
-  /** See {@link Reader.end}. */
+  /** See {@link LinkReader.end}. */
   end(error: BackhaulError): void {
     this.#left = true
     this.#stop.abort()

@@ -1,10 +1,11 @@
 import type { BackhaulError, Deliveries } from '../../../contract/index.ts'
+import { leftError } from '../../shared/readers.ts'
 import type { RedisConnection } from '../session/connection.ts'
 import type { RawEntry } from './entries.ts'
 import { readEntries, readStreams, storedOf } from './entries.ts'
 import { Outlet } from './outlet.ts'
 import type { Reader, ReaderContext } from './reader.ts'
-import { askFor, askOn, LEAVE_MS, leftError, ReadLoop } from './reader.ts'
+import { askFor, askOn, LEAVE_MS, ReadLoop } from './reader.ts'
 
 /**
  * A subscription without a group: it gets all entries of its streams from now on, by XREAD. Nothing is remembered at the broker.
@@ -35,7 +36,7 @@ export class FreeReader implements Reader {
     return this.#outlet.deliveries
   }
 
-  /** See {@link Reader.start}. */
+  /** See {@link LinkReader.start}. */
   async start(): Promise<void> {
     const connection = await this.#context.open(this.#stop.signal)
     this.#connection = connection
@@ -57,7 +58,7 @@ export class FreeReader implements Reader {
     )
   }
 
-  /** See {@link Reader.leave}. Nothing is to be written. */
+  /** See {@link LinkReader.leave}. Nothing is to be written. */
   async leave(): Promise<void> {
     this.#loop.stop()
     this.#stop.abort()
@@ -71,7 +72,7 @@ export class FreeReader implements Reader {
     this.#connection?.look(now)
   }
 
-  /** See {@link Reader.end}. */
+  /** See {@link LinkReader.end}. */
   end(error: BackhaulError): void {
     this.#loop.stop()
     this.#stop.abort()

@@ -1,4 +1,5 @@
 import type { BackhaulError, Deliveries, Timer } from '../../../contract/index.ts'
+import { leftError } from '../../shared/readers.ts'
 import type { RedisConnection } from '../session/connection.ts'
 import type { RawEntry } from './entries.ts'
 import { answerList, answerText, readEntries, readStreams, storedOf } from './entries.ts'
@@ -6,7 +7,7 @@ import { Member } from './member.ts'
 import type { Entry } from './outlet.ts'
 import { Outlet } from './outlet.ts'
 import type { Reader, ReaderContext } from './reader.ts'
-import { askOn, LEAVE_MS, leftError, ReadLoop } from './reader.ts'
+import { askOn, LEAVE_MS, ReadLoop } from './reader.ts'
 
 /*
  * A subscription as a member of a group. The broker lists for each member what it was given and has not acknowledged (its pending
@@ -119,7 +120,7 @@ export class GroupReader implements Reader {
     return this.#streams.map(({ name }) => name)
   }
 
-  /** See {@link Reader.start}. */
+  /** See {@link LinkReader.start}. */
   async start(): Promise<void> {
     const { clock, options } = this.#context
     const connection = await this.#context.open(this.#stop.signal)
@@ -136,7 +137,7 @@ export class GroupReader implements Reader {
     )
   }
 
-  /** See {@link Reader.leave}. */
+  /** See {@link LinkReader.leave}. */
   async leave(): Promise<void> {
     this.#loop.stop()
     this.#stop.abort()
@@ -156,7 +157,7 @@ export class GroupReader implements Reader {
     this.#connection?.look(now)
   }
 
-  /** See {@link Reader.end}. */
+  /** See {@link LinkReader.end}. */
   end(error: BackhaulError): void {
     this.#loop.stop()
     this.#stop.abort()

@@ -1,23 +1,18 @@
 import type { BackhaulError, Clock, Deliveries } from '../../../contract/index.ts'
 import { BackhaulError as Failure } from '../../../contract/index.ts'
 import { deferred } from '../../../kit/deferred.ts'
+import type { LinkReader } from '../../shared/readers.ts'
 import { ErrorAnswer, lostBy, redisError, violation } from '../errors.ts'
 import type { RedisOptions } from '../options.ts'
 import type { Argument } from '../session/command.ts'
 import type { RedisConnection } from '../session/connection.ts'
 
 /** One subscription: its stream, and what stands behind it. */
-export interface Reader {
+export interface Reader extends LinkReader {
   /** The stream. */
   readonly deliveries: Deliveries
-  /** Resolves once the broker has granted everything. */
-  start(): Promise<void>
-  /** Writes finished acknowledgements, and ends the subscription at the broker. */
-  leave(): Promise<void>
   /** Looks whether an answer is overdue. */
   look(now: number): void
-  /** The link has ended. */
-  end(error: BackhaulError): void
 }
 
 /** What a reader has of its link. */
@@ -38,11 +33,6 @@ export interface ReaderContext {
 
 /** How long the broker may take to see that a reader leaves, in milliseconds. */
 export const LEAVE_MS = 1000
-
-/** What a reader ends with that has left. */
-export function leftError(): BackhaulError {
-  return new Failure('CLOSED', 'Cannot read: the subscription was left, subscribe again')
-}
 
 /**
  * Asks, where an error refuses the subscription.

@@ -15,7 +15,7 @@ import { deferred } from '../../../kit/deferred.ts'
 import { FreeReader } from '../consume/free-reader.ts'
 import { GroupReader } from '../consume/group-reader.ts'
 import type { Reader, ReaderContext } from '../consume/reader.ts'
-import { leftError } from '../consume/reader.ts'
+import { Readers } from '../../shared/readers.ts'
 import { aborted, closed, linkLost } from '../errors.ts'
 import type { RedisOptions } from '../options.ts'
 import { Publisher } from '../produce/publisher.ts'
@@ -67,9 +67,7 @@ export class RedisLink implements Link {
   readonly #introduced: Introduced
   readonly #main: RedisConnection
   readonly #publisher: Publisher
-  /** The subscriptions, each with what is to be done when it is over. */
-  readonly #readers = new Map<Reader, (error: BackhaulError) => void>()
-  readonly #leaving = new Set<Promise<void>>()
+  readonly #readers = new Readers<Reader>()
   readonly #lost = deferred<BackhaulError>()
   #watch: Timer | undefined
   #closing: Promise<void> | undefined
@@ -129,7 +127,7 @@ export class RedisLink implements Link {
       group === undefined
         ? new FreeReader(context, streams, maxInWork)
         : new GroupReader(context, { group, consumer: this.#consumer(group, streams), streams, maxInWork })
-    await this.#start(reader, signal)
+    await this.#readers.start(reader, signal)
     return reader.deliveries
   }
 
@@ -144,7 +142,7 @@ export class RedisLink implements Link {
     const { consumer, uniqueConsumer } = this.#setup.options
     const name = consumer ?? uniqueConsumer
     const taken = new Set<string>()
-    for (const reader of this.#readers.keys()) {
+    for (const reader of this.#readers.open) {
       if (!(reader instanceof GroupReader) || reader.group !== group) continue
       if (reader.streams.some((stream) => streams.includes(stream))) taken.add(reader.consumer)
     }
@@ -161,7 +159,7 @@ export class RedisLink implements Link {
       main: this.#main,
       open: (signal) => this.#open(signal),
       lost: (error) => this.#end(error),
-      left: (reader) => this.#leave(reader),
+      left: (reader) => this.#readers.leave(reader),
     }
   }
 
@@ -174,35 +172,6 @@ export class RedisLink implements Link {
     return connection
   }
 
-  async #start(reader: Reader, signal: AbortSignal): Promise<void> {
-    const over = deferred<never>()
-    // once it has started nobody waits for this
-    over.promise.catch(() => undefined)
-    const onAbort = () => void this.#leave(reader, aborted('subscribe'))
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#readers.set(reader, (error) => {
-      signal.removeEventListener('abort', onAbort)
-      over.reject(error)
-    })
-    try {
-      await Promise.race([reader.start(), over.promise])
-    } catch (error) {
-      void this.#leave(reader)
-      throw error
-    }
-  }
-
-  /** Ends a subscription at the broker; `close()` waits for it. */
-  #leave(reader: Reader, error = leftError()): Promise<void> {
-    const over = this.#readers.get(reader)
-    if (over === undefined) return Promise.resolve()
-    this.#readers.delete(reader)
-    over(error)
-    const leaving = reader.leave().finally(() => this.#leaving.delete(leaving))
-    this.#leaving.add(leaving)
-    return leaving
-  }
-
   #unusable(): BackhaulError | undefined {
     return this.#ended ?? (this.#closing === undefined ? undefined : closed(this.#main.address))
   }
@@ -210,8 +179,7 @@ export class RedisLink implements Link {
   async #close(): Promise<void> {
     if (this.#ended === undefined) {
       const flushed = async () => {
-        await Promise.all([...this.#readers.keys()].map((reader) => this.#leave(reader)))
-        await Promise.all(this.#leaving)
+        await this.#readers.leaveAll()
         if (!this.#publisher.isIdle) await this.#publisher.idle
       }
       const limit = deferred()
@@ -220,7 +188,7 @@ export class RedisLink implements Link {
       timer.cancel()
     }
     this.#end(closed(this.#main.address))
-    await Promise.allSettled(this.#leaving)
+    await this.#readers.quiet()
   }
 
   #end(error: BackhaulError): void {
@@ -228,11 +196,7 @@ export class RedisLink implements Link {
     this.#ended = error
     this.#watch?.cancel()
     this.#lost.resolve(error)
-    for (const [reader, over] of this.#readers) {
-      over(linkLost(this.#main.address, error))
-      reader.end(error)
-    }
-    this.#readers.clear()
+    this.#readers.end(error, () => linkLost(this.#main.address, error))
     this.#main.close(error)
     this.#publisher.end(error)
   }
@@ -246,7 +210,7 @@ export class RedisLink implements Link {
       const now = clock.monotonic()
       this.#main.look(now)
       this.#publisher.look(now)
-      for (const reader of this.#readers.keys()) reader.look(now)
+      for (const reader of this.#readers.open) reader.look(now)
       this.#look()
     })
   }
