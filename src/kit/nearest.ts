@@ -7,7 +7,10 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(plain.length / 3)) + 1
   for (const candidate of known) {
-    const distance = editDistance(plain, fold(candidate))
+    const other = fold(candidate)
+    // at least the letters that one has more than the other differ: a word of thousands of letters costs nothing
+    if (Math.abs(plain.length - other.length) >= bestDistance) continue
+    const distance = editDistance(plain, other)
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance
