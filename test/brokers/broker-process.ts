@@ -4,6 +4,8 @@ import { EventEmitter, once } from 'node:events'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 
+import type { TestBroker } from './broker.ts'
+
 /** How a broker is started. */
 export interface BrokerCommand {
   /** For messages. */
@@ -117,5 +119,28 @@ export class BrokerProcess {
   #failure(what: string): Error {
     const end = this.log.slice(-20).join('\n  ')
     return new Error(`The broker ${this.#command.name} ${what}; its log ends with:\n  ${end}`)
+  }
+}
+
+/** What a test does with any broker that runs in a process: the part of `TestBroker` that is the same for all. */
+export function controlsOf(
+  server: BrokerProcess,
+  stop: () => Promise<void>,
+): Omit<
+  TestBroker,
+  'name' | 'acknowledgedSurvivesKill' | 'acknowledgedSurvivesRestart' | 'pki' | 'pid' | 'log' | 'port' | 'url'
+> {
+  return {
+    waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
+    stop,
+    shutDown: () => server.stop(),
+    kill: () => server.kill(),
+    freeze: () => server.signal('SIGSTOP'),
+    thaw: () => server.signal('SIGCONT'),
+    async restart() {
+      await server.stop()
+      await server.start()
+    },
+    [Symbol.asyncDispose]: stop,
   }
 }

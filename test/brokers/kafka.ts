@@ -8,6 +8,7 @@ import type { PairFiles, TestPki } from '../pki.ts'
 import { createTestPki } from '../pki.ts'
 import type { TestBroker } from './broker.ts'
 import type { BrokerProcess } from './broker-process.ts'
+import { controlsOf } from './broker-process.ts'
 import type { KafkaAdmin } from './kafka-admin.ts'
 import { kafkaAdmin } from './kafka-admin.ts'
 import { kafkaJars, kafkaVersion } from './kafka-jars.ts'
@@ -147,16 +148,6 @@ function brokerOf({ server, site, proxies, jars, cleanUp }: Parts): KafkaBroker 
     },
     token: (claims) => site.tokens.token(claims),
     tool: (className, words, input) => runTool(jars, className, words, input),
-    waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
-    stop,
-    shutDown: () => server.stop(),
-    kill: () => server.kill(),
-    freeze: () => server.signal('SIGSTOP'),
-    thaw: () => server.signal('SIGCONT'),
-    async restart() {
-      await server.stop()
-      await server.start()
-    },
-    [Symbol.asyncDispose]: stop,
+    ...controlsOf(server, stop),
   }
 }

@@ -6,7 +6,7 @@ import type { TestPki } from '../pki.ts'
 import { createTestPki } from '../pki.ts'
 import type { ListenerKind, TestBroker } from './broker.ts'
 import { hasTls } from './broker.ts'
-import { BrokerProcess } from './broker-process.ts'
+import { BrokerProcess, controlsOf } from './broker-process.ts'
 import { freePorts } from './ports.ts'
 
 const SCHEMES: Readonly<Record<ListenerKind, string>> = {
@@ -99,16 +99,6 @@ export async function launch(options: Launch): Promise<TestBroker> {
     log: server.log,
     port,
     url: (kind) => `${SCHEMES[kind]}://127.0.0.1:${port(kind)}`,
-    waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
-    stop,
-    shutDown: () => server.stop(),
-    kill: () => server.kill(),
-    freeze: () => server.signal('SIGSTOP'),
-    thaw: () => server.signal('SIGCONT'),
-    async restart() {
-      await server.stop()
-      await server.start()
-    },
-    [Symbol.asyncDispose]: stop,
+    ...controlsOf(server, stop),
   }
 }

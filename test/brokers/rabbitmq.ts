@@ -11,7 +11,7 @@ import { startProxy } from '../fault/proxy.ts'
 import type { PairFiles, TestPki } from '../pki.ts'
 import { createTestPki } from '../pki.ts'
 import type { TestBroker } from './broker.ts'
-import { BrokerProcess } from './broker-process.ts'
+import { BrokerProcess, controlsOf } from './broker-process.ts'
 import { freePorts } from './ports.ts'
 import type { RabbitmqDefinitions } from './rabbitmq-settings.ts'
 import { writeRabbitmqFiles } from './rabbitmq-settings.ts'
@@ -180,17 +180,7 @@ function brokerOf({ server, ports, proxies, pki, env, cleanUp }: Parts): Rabbitm
       const { stdout } = await promisify(execFile)(program('rabbitmqctl'), words, { env, timeout: 60_000 })
       return stdout
     },
-    waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
-    stop,
-    shutDown: () => server.stop(),
-    kill: () => server.kill(),
-    freeze: () => server.signal('SIGSTOP'),
-    thaw: () => server.signal('SIGCONT'),
-    async restart() {
-      await server.stop()
-      await server.start()
-    },
-    [Symbol.asyncDispose]: stop,
+    ...controlsOf(server, stop),
   }
 }
 

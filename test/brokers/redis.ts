@@ -9,7 +9,7 @@ import { startProxy } from '../fault/proxy.ts'
 import type { TestPki } from '../pki.ts'
 import { createTestPki } from '../pki.ts'
 import type { TestBroker } from './broker.ts'
-import { BrokerProcess } from './broker-process.ts'
+import { BrokerProcess, controlsOf } from './broker-process.ts'
 import { freePorts } from './ports.ts'
 import { findCommand } from './require.ts'
 
@@ -164,17 +164,7 @@ function serverOf({ name, server, pki, ports, proxies, cleanUp }: Parts): RedisS
       const { stdout } = await promisify(execFile)('redis-cli', [...login, ...words], { timeout: 20_000 })
       return stdout.replace(/\n$/, '')
     },
-    waitForLog: (pattern, limits) => server.waitForLog(pattern, limits),
-    stop,
-    shutDown: () => server.stop(),
-    kill: () => server.kill(),
-    freeze: () => server.signal('SIGSTOP'),
-    thaw: () => server.signal('SIGCONT'),
-    async restart() {
-      await server.stop()
-      await server.start()
-    },
-    [Symbol.asyncDispose]: stop,
+    ...controlsOf(server, stop),
   }
 }
 

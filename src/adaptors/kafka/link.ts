@@ -4,7 +4,6 @@ import type {
   Deliveries,
   Link,
   Message,
-  Outcome,
   Peer,
   Settle,
   SubscribeOptions,
@@ -12,6 +11,7 @@ import type {
 } from '../../contract/index.ts'
 import { BackhaulError as Failure } from '../../contract/index.ts'
 import { deferred } from '../../kit/deferred.ts'
+import { failAll } from '../shared/fail-all.ts'
 import { Readers } from '../shared/readers.ts'
 import type { Reader, ReaderWatcher } from './consume/reader.ts'
 import type { Engine } from './engine.ts'
@@ -106,14 +106,8 @@ export class KafkaLink implements Link {
   publish(batch: readonly Message[], settle: Settle, signal: AbortSignal): void {
     if (batch.length === 0) return
     const error = this.#unusable() ?? (signal.aborted ? aborted('publish', signal) : undefined)
-    if (error === undefined) {
-      this.#engine.publisher.publish(batch, settle, signal)
-      return
-    }
-    const failed: Outcome = { kind: 'failed', error }
-    setImmediate(() => {
-      for (const index of batch.keys()) settle(index, failed)
-    })
+    if (error === undefined) this.#engine.publisher.publish(batch, settle, signal)
+    else failAll(batch, settle, error)
   }
 
   /** See {@link Link.subscribe}. */

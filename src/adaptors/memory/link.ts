@@ -13,6 +13,7 @@ import type {
 import { BackhaulError as Failure, DELIVERED } from '../../contract/index.ts'
 import { deferred } from '../../kit/deferred.ts'
 import { Ring } from '../../kit/ring.ts'
+import { failAll } from '../shared/fail-all.ts'
 import { checkTopicFilter } from '../shared/topic-filter.ts'
 import type { MemoryBroker } from './broker.ts'
 import { aborted, closed, linkLost, silent } from './errors.ts'
@@ -94,10 +95,7 @@ export class MemoryLink implements Link {
   publish(messages: readonly Message[], settle: Settle, signal: AbortSignal): void {
     const error = this.#ended ?? (this.#closing === undefined ? undefined : closed(this.#broker.address))
     if (error !== undefined || signal.aborted) {
-      const failed: Outcome = { kind: 'failed', error: error ?? aborted('publish', signal) }
-      setImmediate(() => {
-        for (const index of messages.keys()) settle(index, failed)
-      })
+      failAll(messages, settle, error ?? aborted('publish', signal))
       return
     }
     if (messages.length === 0) return

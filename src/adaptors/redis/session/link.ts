@@ -4,7 +4,6 @@ import type {
   Deliveries,
   Link,
   Message,
-  Outcome,
   Peer,
   Settle,
   SubscribeOptions,
@@ -12,6 +11,7 @@ import type {
 } from '../../../contract/index.ts'
 import { BackhaulError as Failure } from '../../../contract/index.ts'
 import { deferred } from '../../../kit/deferred.ts'
+import { failAll } from '../../shared/fail-all.ts'
 import { FreeReader } from '../consume/free-reader.ts'
 import { GroupReader } from '../consume/group-reader.ts'
 import type { Reader, ReaderContext } from '../consume/reader.ts'
@@ -98,14 +98,8 @@ export class RedisLink implements Link {
   publish(batch: readonly Message[], settle: Settle, signal: AbortSignal): void {
     if (batch.length === 0) return
     const error = this.#unusable() ?? (signal.aborted ? aborted('publish') : undefined)
-    if (error === undefined) {
-      this.#publisher.publish(batch, settle, signal)
-      return
-    }
-    const failed: Outcome = { kind: 'failed', error }
-    setImmediate(() => {
-      for (const index of batch.keys()) settle(index, failed)
-    })
+    if (error === undefined) this.#publisher.publish(batch, settle, signal)
+    else failAll(batch, settle, error)
   }
 
   /** See {@link Link.subscribe}. */
